@@ -1,0 +1,114 @@
+"""Rules about one person and one place: each written once, each answering with a refusal.
+
+The planner filters by them, the ranking explains by them, the hold looks at them again under
+lock, the checker judges by them. To add one: write it in ``law`` or ``care``, give it rows in
+``tests/data/eligibility.csv``, regenerate ``docs/rules.md``.
+"""
+
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+
+from solver.codes import UnitKind
+from solver.eligibility import care, law
+from solver.eligibility.facts import Facts, Place, Word, facts, place
+from solver.eligibility.registry import RULES_BY_ID, Approver, Refusal, Rule
+from solver.eligibility.transitions import transition_allowed
+
+RULES: tuple[Rule, ...] = (
+    law.no_legal_basis,
+    law.decision_in_force,
+    law.served_first,
+    law.consent_is_not_custody,
+    law.custody_needs_its_organ,
+    law.basis_accepted,
+    law.never_a_mother_in_custody,
+    law.under_sixteen,
+    law.motherhood_established,
+    care.sexes_apart,
+    care.age_band,
+    care.minors_apart,
+    care.isolation_by_route,
+    care.watched_closely_enough,
+    care.bed_equipped,
+    care.maternity_beds,
+    care.drug_treatment_licence,
+    care.psychiatric_licence,
+    care.level_of_care,
+    care.emergency_is_medical,
+    care.emergency_reserve,
+    care.referral_only,
+    law.written_agreement,
+    law.consents_given,
+    law.consents_in_force,
+)
+"""Every rule, in the order refusals are listed."""
+
+
+def evaluate(rules: Iterable[Rule], facts: Facts, place: Place) -> tuple[Refusal, ...]:
+    """All refusals of these rules, in their order.
+
+    A hospital outside the network is refused for that alone: nobody is offered a place there,
+    and whoever an emergency took there is not judged by rules about the network's beds. An
+    emergency into open medical care does not wait for papers; into custody it does.
+    """
+    waits_for_papers = not facts.emergency or place.custodial
+    outside = place.kind is UnitKind.EXT
+    return tuple(
+        refusal
+        for it in rules
+        if (waits_for_papers or not it.papers)
+        and (not outside or it.id == care.referral_only.id)
+        and (refusal := it(facts, place)) is not None
+    )
+
+
+@lru_cache(maxsize=1 << 16)
+def refusals(facts: Facts, place: Place) -> tuple[Refusal, ...]:
+    """Every refusal of this pair; empty when the place is lawful and safe for the person."""
+    return evaluate(RULES, facts, place)
+
+
+def eligible(facts: Facts, place: Place) -> bool:
+    """Whether no rule refuses the pair."""
+    return not refusals(facts, place)
+
+
+def due_papers(facts: Facts, place: Place) -> tuple[Refusal, ...]:
+    """What an emergency placement did not wait for and now owes, on a clock."""
+    return tuple(
+        refusal
+        for it in RULES
+        if facts.emergency and not place.custodial and it.papers
+        if (refusal := it(facts, place)) is not None
+    )
+
+
+def misplaced(facts: Facts, place: Place) -> tuple[Refusal, ...]:
+    """Why a present place is not, or no longer, lawful and safe; rules about offers left out."""
+    return tuple(it for it in refusals(facts, place) if not RULES_BY_ID[it.rule].offer_only)
+
+
+def blocking(refusals: Iterable[Refusal], overridden: Collection[str]) -> tuple[Refusal, ...]:
+    """The refusals that still stand when these rules are lifted; statutory ones always stand."""
+    return tuple(it for it in refusals if it.statutory or it.rule not in overridden)
+
+
+__all__ = [
+    "RULES",
+    "RULES_BY_ID",
+    "Approver",
+    "Facts",
+    "Place",
+    "Refusal",
+    "Rule",
+    "Word",
+    "blocking",
+    "due_papers",
+    "eligible",
+    "evaluate",
+    "facts",
+    "misplaced",
+    "place",
+    "refusals",
+    "transition_allowed",
+]
