@@ -1,0 +1,1 @@
+"""Who is calling, what they may do where, and what is hidden from whom."""

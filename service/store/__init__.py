@@ -1,0 +1,1 @@
+"""Tables, engine, the embedded server, claims and the event log."""

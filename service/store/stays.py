@@ -1,0 +1,184 @@
+"""Rows of stays: a person's episodes at facilities. Their segments are claims."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from service.access.caller import Actor
+from service.errors import Conflict, NotFound
+from service.lifecycle import StayState, advance
+from service.store.ids import new_id
+from service.store.tables import core
+from service.store.tables.claims import StayEnd
+
+_TABLE: Final = core.stay
+_c = _TABLE.c
+
+
+@dataclass(frozen=True, slots=True)
+class StayRow:
+    """One episode; ``ended_at`` and ``end_code`` are None while it is open."""
+
+    id: str
+    person: str
+    facility: str
+    request: str | None
+    basis: str | None
+    state: StayState
+    admitted_at: datetime
+    expected_end: datetime | None
+    ended_at: datetime | None
+    end_code: StayEnd | None
+    recorded_at: datetime
+    version: int
+
+
+def _row(row: Any) -> StayRow:
+    return StayRow(
+        id=row.id,
+        person=row.person_id,
+        facility=row.facility_id,
+        request=row.request_id,
+        basis=row.basis_id,
+        state=StayState(row.state),
+        admitted_at=row.admitted_at.astimezone(UTC),
+        expected_end=row.expected_end,
+        ended_at=row.ended_at.astimezone(UTC) if row.ended_at is not None else None,
+        end_code=StayEnd(row.end_code) if row.end_code is not None else None,
+        recorded_at=row.recorded_at,
+        version=row.version,
+    )
+
+
+def stay(conn: Connection, id_: str) -> StayRow:
+    """One stay. Raises NotFound."""
+    row = conn.execute(select(_TABLE).where(_c.id == id_)).one_or_none()
+    if row is None:
+        raise NotFound("stay-not-found", f"there is no stay {id_}", stay=id_)
+    return _row(row)
+
+
+def open_stays(conn: Connection, person: str) -> list[StayRow]:
+    """The person's stays that have not ended, oldest first."""
+    rows = conn.execute(
+        select(_TABLE).where(_c.person_id == person, _c.ended_at.is_(None)).order_by(_c.id)
+    )
+    return [_row(row) for row in rows]
+
+
+def page(
+    conn: Connection,
+    *,
+    after: str | None,
+    limit: int,
+    facility: str | None = None,
+    person: str | None = None,
+    open_only: bool = False,
+) -> Sequence[StayRow]:
+    """Stays in the order they were recorded, from the one after ``after``."""
+    query = select(_TABLE).order_by(_c.id).limit(limit)
+    if after is not None:
+        query = query.where(_c.id > after)
+    if facility is not None:
+        query = query.where(_c.facility_id == facility)
+    if person is not None:
+        query = query.where(_c.person_id == person)
+    if open_only:
+        query = query.where(_c.ended_at.is_(None))
+    return [_row(row) for row in conn.execute(query)]
+
+
+def add(
+    conn: Connection,
+    actor: Actor,
+    person: str,
+    facility: str,
+    admitted_at: datetime,
+    *,
+    now: datetime,
+    request: str | None = None,
+    basis: str | None = None,
+    expected_end: datetime | None = None,
+) -> StayRow:
+    """A new open episode; ``basis`` is the person's newest one in force unless given."""
+    return _row(
+        conn.execute(
+            insert(_TABLE)
+            .values(
+                id=new_id("st"),
+                person_id=person,
+                facility_id=facility,
+                request_id=request,
+                basis_id=basis if basis is not None else _basis_in_force(conn, person),
+                state=StayState.ACTIVE.value,
+                admitted_at=admitted_at,
+                expected_end=expected_end,
+                recorded_at=now,
+                recorded_by=actor.id,
+                version=1,
+            )
+            .returning(_TABLE)
+        ).one()
+    )
+
+
+def _basis_in_force(conn: Connection, person: str) -> str | None:
+    basis = core.legal_basis.c
+    return conn.execute(
+        select(basis.id)
+        .where(basis.person_id == person, basis.revoked_at.is_(None))
+        .order_by(basis.recorded_at.desc(), basis.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+def step(
+    conn: Connection,
+    row: StayRow,
+    to: StayState,
+    *,
+    at: datetime | None = None,
+    code: StayEnd | None = None,
+    correcting: bool = False,
+    **changes: Any,
+) -> StayRow:
+    """Move a stay on; an end has its instant and its code.
+
+    Raises:
+        Conflict: ``illegal-step``, or ``world-moved`` if it is no longer as it was read.
+    """
+    advance("stay", row.state, to, correcting=correcting)
+    ended = to is StayState.ENDED
+    return rewrite(
+        conn,
+        row,
+        state=to.value,
+        ended_at=at if ended else None,
+        end_code=code.value if ended and code is not None else None,
+        **changes,
+    )
+
+
+def rewrite(conn: Connection, row: StayRow, **values: Any) -> StayRow:
+    """Change columns of a stay. Raises Conflict ``world-moved`` if it is not as it was read."""
+    changed = conn.execute(
+        update(_TABLE)
+        .where(_c.id == row.id, _c.version == row.version)
+        .values(version=_c.version + 1, **values)
+        .returning(_TABLE)
+    ).one_or_none()
+    if changed is None:
+        raise Conflict(
+            "world-moved",
+            "somebody changed this stay a moment ago; read it again and decide anew",
+            stay=row.id,
+        )
+    return _row(changed)
+
+
+def remember_origin(conn: Connection, person: str, unit: str) -> None:
+    """Keep the unit a person returns to after a ward or a hospital; the caller holds them."""
+    conn.execute(update(core.person).where(core.person.c.id == person).values(origin_unit_id=unit))

@@ -1,0 +1,191 @@
+"""Requests, decisions, answers, transfers, planning runs and their proposals."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index
+from sqlmodel import SQLModel
+
+from service.lifecycle import LIVE_REQUEST_STATES as LIVE_REQUEST_STATES
+from service.lifecycle import LIVE_TRANSFER_STATES as LIVE_TRANSFER_STATES
+from service.lifecycle import ProposalState as ProposalState
+from service.lifecycle import RequestState as RequestState
+from service.lifecycle import RunState as RunState
+from service.lifecycle import TransferState as TransferState
+from service.store.tables.columns import code_check, instant, json, text, texts
+from solver.codes import MoveReason
+
+
+def _listed(states: tuple[StrEnum, ...]) -> str:
+    return ", ".join(f"'{state.value}'" for state in states)
+
+
+class PlacementRequest(SQLModel, table=True):
+    """Somebody needs a bed. One live request a person."""
+
+    __tablename__ = "placement_request"
+    __table_args__ = (
+        code_check("state", RequestState),
+        Index(
+            "uq_placement_request_live_person",
+            "person_id",
+            unique=True,
+            postgresql_where=f"state IN ({_listed(LIVE_REQUEST_STATES)})",
+        ),
+        Index("ix_placement_request_state", "state"),
+    )
+
+    id: str = text(primary_key=True)
+    person_id: str = text(foreign_key="person.id", index=True)
+    state: str = text(default=RequestState.WAITING.value)
+    emergency: bool = False
+    waiting_since: datetime = instant()
+    requested_by: str = text()
+    note: bytes | None = None
+    ended_at: datetime | None = instant(default=None)
+    end_reason: str | None = text(default=None)
+    recorded_at: datetime = instant()
+    version: int = 1
+
+
+class PlacementDecision(SQLModel, table=True):
+    """A named officer's decision for a bed, with what they saw when they took it.
+
+    ``alternatives``: the ranked bed ids shown; ``overrides``: rule ids set aside, by whom and
+    why (never a statutory rule). A withdrawal never changes a decision.
+    """
+
+    __tablename__ = "placement_decision"
+
+    id: str = text(primary_key=True)
+    request_id: str = text(foreign_key="placement_request.id", index=True)
+    bed_id: str = text(foreign_key="bed.id")
+    claim_id: str | None = text(default=None)
+    decided_by: str = text()
+    officer: str = text()
+    reason: str = text()
+    decided_at: datetime = instant()
+    policy_version: str = text()
+    network_position: int
+    rank: int | None = None
+    alternatives: list[str] = texts()
+    overrides: list[dict[str, Any]] = json(default_factory=list)
+    proposal_id: str | None = text(default=None)
+
+
+class Decline(SQLModel, table=True):
+    """A unit's coded answer that it does not take this person on this request or transfer."""
+
+    __tablename__ = "decline"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(request_id, transfer_id) = 1", name="about_one"),
+    )
+
+    id: str = text(primary_key=True)
+    request_id: str | None = text(default=None, foreign_key="placement_request.id", index=True)
+    transfer_id: str | None = text(default=None, foreign_key="transfer.id", index=True)
+    unit_id: str = text(foreign_key="unit.id")
+    claim_id: str | None = text(default=None)
+    code: str = text()
+    reason: str = text(default="")
+    declined_by: str = text()
+    declined_at: datetime = instant()
+
+
+class Transfer(SQLModel, table=True):
+    """A move of somebody who has a bed. One live transfer a person."""
+
+    __tablename__ = "transfer"
+    __table_args__ = (
+        code_check("state", TransferState),
+        code_check("reason", MoveReason),
+        Index(
+            "uq_transfer_live_person",
+            "person_id",
+            unique=True,
+            postgresql_where=f"state IN ({_listed(LIVE_TRANSFER_STATES)})",
+        ),
+    )
+
+    id: str = text(primary_key=True)
+    person_id: str = text(foreign_key="person.id", index=True)
+    stay_id: str = text(foreign_key="stay.id", index=True)
+    from_bed_id: str = text(foreign_key="bed.id")
+    to_bed_id: str = text(foreign_key="bed.id")
+    state: str = text(default=TransferState.PROPOSED.value)
+    reason: str = text()
+    reason_text: str = text(default="")
+    proposal_id: str | None = text(default=None)
+    requested_by: str = text()
+    requested_at: datetime = instant()
+    approved_by: str | None = text(default=None)
+    approved_at: datetime | None = instant(default=None)
+    approval_reason: str | None = text(default=None)
+    expected_arrival: datetime | None = instant(default=None)
+    departed_at: datetime | None = instant(default=None)
+    arrived_at: datetime | None = instant(default=None)
+    ended_at: datetime | None = instant(default=None)
+    end_reason: str | None = text(default=None)
+    recorded_at: datetime = instant()
+    version: int = 1
+
+
+class PlanningRun(SQLModel, table=True):
+    """One run of the planner: its input, its answer, its value and bound per level.
+
+    The row is the truth; the job that carries its id may run twice. ``failure`` is a code.
+    """
+
+    __tablename__ = "planning_run"
+    __table_args__ = (code_check("state", RunState),)
+
+    id: str = text(primary_key=True)
+    kind: str = text(default="now")
+    state: str = text(default=RunState.QUEUED.value)
+    seed: int = 0
+    requested_by: str = text()
+    requested_at: datetime = instant()
+    started_at: datetime | None = instant(default=None)
+    finished_at: datetime | None = instant(default=None)
+    network_position: int | None = None
+    policy_version: str | None = text(default=None)
+    snapshot_hash: str | None = text(default=None)
+    snapshot: bytes | None = None
+    status: str | None = text(default=None)
+    levels: list[dict[str, Any]] | None = json(default=None, nullable=True)
+    unplaced: list[dict[str, Any]] | None = json(default=None, nullable=True)
+    seconds: dict[str, Any] | None = json(default=None, nullable=True)
+    failure: str | None = text(default=None)
+    version: int = 1
+
+
+class PlanProposal(SQLModel, table=True):
+    """One move of a plan, approved or rejected on its own by a named human."""
+
+    __tablename__ = "plan_proposal"
+    __table_args__ = (
+        code_check("state", ProposalState),
+        code_check("reason", MoveReason),
+        Index("uq_plan_proposal_run_id_ordinal", "run_id", "ordinal", unique=True),
+    )
+
+    id: str = text(primary_key=True)
+    run_id: str = text(foreign_key="planning_run.id", index=True)
+    ordinal: int
+    move_id: str = text()
+    person_id: str = text(foreign_key="person.id", index=True)
+    from_bed_id: str | None = text(default=None, foreign_key="bed.id")
+    to_bed_id: str = text(foreign_key="bed.id")
+    request_id: str | None = text(default=None, foreign_key="placement_request.id")
+    displaced_for: str | None = text(default=None)
+    reason: str = text()
+    after: list[str] = texts()
+    ready_at: datetime | None = instant(default=None)
+    terms: dict[str, Any] = json(default_factory=dict)
+    state: str = text(default=ProposalState.PROPOSED.value)
+    decided_by: str | None = text(default=None)
+    decided_at: datetime | None = instant(default=None)
+    decision_reason: str | None = text(default=None)
+    transfer_id: str | None = text(default=None, foreign_key="transfer.id")
+    version: int = 1
