@@ -1,0 +1,35 @@
+"""A small network, built once a module; each test works in a transaction that is undone."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from service.store.engine import make_engine
+from service.workflow.context import Context
+from tests.service.inventory.places import ADMIN, build, context
+
+
+@pytest.fixture(scope="module")
+def built(module_database_url: str) -> Iterator[Engine]:
+    engine = make_engine(module_database_url, idle_in_transaction_ms=0)
+    with engine.begin() as conn:
+        build(conn)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def network(built: Engine) -> Iterator[Connection]:
+    with built.connect() as conn:
+        yield conn
+
+
+@pytest.fixture
+def coordinator() -> Context:
+    return context()
+
+
+@pytest.fixture
+def admin() -> Context:
+    return context(ADMIN)
