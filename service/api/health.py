@@ -1,0 +1,95 @@
+"""Is the process alive, is it ready, how has it fared: for whoever keeps it running."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from service.api.state import State
+from service.errors import Unavailable
+from service.store import schema
+from service.store.engine import run_async
+
+MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+router = APIRouter(tags=["operation"], generate_unique_id_function=lambda route: route.name)
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    """The process can do its work."""
+
+    status: Literal["ready"]
+    schema_revision: str
+
+
+@asynccontextmanager
+async def serving(state: State) -> AsyncIterator[None]:
+    """Keep the keyring fresh; know which revision of the schema this code is written for."""
+    state.shared["schema_heads"] = await asyncio.to_thread(schema.heads)
+    await state.keyring.refresh()
+    stop = asyncio.Event()
+    task = asyncio.create_task(state.keyring.keep_fresh(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+@router.get("/livez")
+async def livez() -> Alive:
+    """The process answers; it asks nothing of the database."""
+    return Alive(status="alive")
+
+
+@router.get("/readyz", responses={503: {"$ref": "#/components/responses/Problem503"}})
+async def readyz(request: Request) -> Ready:
+    """The database answers, its schema is the one this code is written for, keys can be checked."""
+    state: State = request.app.state.service
+    found = await run_async(state.engine, _revisions)
+    wanted = state.shared["schema_heads"]
+    if found != wanted:
+        raise _not_ready(
+            "schema-not-current",
+            f"the database is at revision {_listed(found)}, this service needs {_listed(wanted)}; "
+            "run 'rehab-beds migrate'",
+        )
+    if not state.keyring.fresh:
+        raise _not_ready("keys-unavailable", "keys could not be read lately")
+    return Ready(status="ready", schema_revision=_listed(found))
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics() -> Response:
+    """Prometheus' text format, over all processes that serve together."""
+    registry = REGISTRY
+    if MULTIPROCESS_DIR in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _revisions(conn: Connection) -> tuple[str, ...]:
+    return schema.current(conn)
+
+
+def _listed(revisions: tuple[str, ...]) -> str:
+    return ", ".join(revisions) or "none"
+
+
+def _not_ready(code: str, detail: str) -> Unavailable:
+    members: dict[str, Any] = {"headers": {"Retry-After": "2"}}
+    return Unavailable(code, detail, **members)
