@@ -82,6 +82,18 @@ def test_a_decision_that_cannot_stand_is_refused(
     assert (error.errors[0].pointer, error.errors[0].code) == (pointer, code)
 
 
+def test_the_last_day_of_a_term_of_three_years_is_the_day_before_its_anniversary(
+    conn: Connection, person: str
+):
+    day = today(conn).replace(month=3, day=1)
+    anniversary = day.replace(year=day.year + 3)
+    over = decision(conn, starts_on=day, ends_on=anniversary)
+    error = refused(conn, Invalid, add_legal_basis, OFFICER, person, over)
+    assert error.errors[0].code == "longer-than-the-law"
+    whole = decision(conn, starts_on=day, ends_on=anniversary - timedelta(days=1))
+    run(conn, add_legal_basis, OFFICER, person, whole)
+
+
 def test_a_term_of_one_day_and_one_of_three_years_can_stand(conn: Connection, person: str):
     day = today(conn)
     run(conn, add_legal_basis, OFFICER, person, decision(conn, ends_on=day))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -141,11 +142,22 @@ def test_a_server_outlives_its_killed_user_and_serves_the_next(place, users):
     assert not is_alive(pid)
 
 
+def working_in(folder: Path) -> bool:
+    """Whether a program still names the folder: initdb goes on a moment after its parent."""
+    named = os.fsencode(folder)
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if named in command.read_bytes():
+                return True
+    return False
+
+
 def test_a_process_killed_while_the_cluster_is_made_leaves_nothing_in_the_way(place, users):
     process = users.begin(place / "pg")
     wait_until(lambda: any((place / "pg").glob("cluster.*/PG_VERSION")))
     process.kill()
     process.wait()
+    wait_until(lambda: not working_in(place))
     assert not (place / "pg" / "cluster").exists()
     with ensure_server(place / "pg", options=FAST) as server:
         assert ask(server.url, "SELECT 1") == 1

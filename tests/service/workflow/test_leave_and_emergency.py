@@ -131,6 +131,26 @@ def test_an_emergency_needs_no_hold_no_papers_and_no_assessment(world):
     assert data["due"] == list(done.due)
 
 
+def test_who_called_an_emergency_and_why_stands_with_the_stay_and_in_no_event(world):
+    hospital(world)
+    stay = world.do(admit_emergency, world.person(), NOW).stay.id
+    kept = world.sql("SELECT admission_officer, admission_reason FROM stay WHERE id = :s", s=stay)
+    assert tuple(kept[0]) == (NOW.officer, NOW.reason)
+    assert not world.sql("SELECT 1 FROM event WHERE data::text LIKE :n", n=f"%{NOW.officer}%")
+
+
+def test_a_facility_calls_the_lane_into_its_own_units_or_for_its_own_people(world):
+    centre, _ = world.unit()
+    hospital(world)
+    stay, stranger = world.admitted(centre), world.person()
+    ours = world.as_(Role.FACILITY_ADMIN, "psc-1")
+    with world.refuses(NotFound, "person-not-found"):
+        ours.do(admit_emergency, stranger, NOW)
+    assert ours.do(admit_emergency, stay.person, NOW).stay.facility == "hosp-1"
+    theirs = world.as_(Role.FACILITY_ADMIN, "hosp-1")
+    assert theirs.do(admit_emergency, stranger, NOW).stay.facility == "hosp-1"
+
+
 def test_the_lane_leads_to_medical_care_and_never_into_custody(world):
     world.unit()
     person = world.person()

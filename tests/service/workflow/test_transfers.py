@@ -256,6 +256,8 @@ def test_each_side_does_its_own_part(world, two_places):
     centre.do(handover.depart, move)
     with world.refuses(Forbidden, "other-facility"):
         centre.do(handover.arrive, move)
+    with world.refuses(Forbidden, "other-facility"):
+        stranger.do(handover.turn_back, move, reason="not ours")
     hospital.do(handover.arrive, move)
     assert [it.id for it in centre.do(transfers.listed, after=None, limit=9, states=())] == [move]
     assert stranger.do(transfers.listed, after=None, limit=9, states=()) == []

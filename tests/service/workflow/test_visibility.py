@@ -1,0 +1,98 @@
+"""Consensual treatment is invisible to the police side, in refusals as in answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from service.access.caller import Role
+from service.errors import Conflict, Forbidden, NotFound
+from service.store.ids import new_id
+from service.store.tables import core
+from service.workflow import placement, stay_lists
+from service.workflow.emergency import Emergency, admit_emergency
+from solver.codes import LegalBasis, UnitKind
+
+OFFICER = Role.INTAKE_OFFICER
+
+
+@pytest.fixture
+def patient(world):
+    """Somebody treated in a hospital by their own consent: their stay."""
+    bed = world.unit("hosp-1.w1", kind=UnitKind.CTH, bases=(LegalBasis.CONSTRAINED,))[0]
+    person = world.person(basis=LegalBasis.CONSTRAINED)
+    world.consents(person, UnitKind.CTH)
+    return world.admitted(bed, person)
+
+
+def decided_on(world, person: str) -> None:
+    """A compulsory decision about the person is recorded later."""
+    today = date.today()
+    with world.engine.begin() as conn:
+        conn.execute(
+            insert(core.legal_basis).values(
+                id=new_id("lb"),
+                person_id=person,
+                kind=LegalBasis.COMPULSORY.value,
+                body="city_police",
+                ground="relapse_after",
+                starts_on=today,
+                ends_on=today + timedelta(days=700),
+                under_16_reasons=False,
+                recorded_by="test",
+                recorded_at=datetime.now(UTC),
+                version=1,
+            )
+        )
+
+
+def test_an_officer_who_asks_for_a_hidden_patient_learns_of_no_stay_and_no_request(world, patient):
+    officer = world.as_(OFFICER)
+    waiting = world.submit(world.person(basis=LegalBasis.CONSTRAINED))
+    answers = []
+    for person in (patient.person, waiting.person):
+        with world.refuses(Forbidden, "not-for-this-role") as caught:
+            officer.do(placement.submit, person)
+        answers.append((caught.value.detail, caught.value.members))
+    free = world.person(basis=LegalBasis.CONSTRAINED)
+    with world.refuses(Forbidden, "not-for-this-role") as caught:
+        officer.do(placement.submit, free)
+    assert {str(it) for it in answers} == {str((caught.value.detail, caught.value.members))}
+    assert patient.id not in str(answers)
+    assert waiting.id not in str(answers)
+
+
+def test_treatment_by_consent_stays_hidden_when_police_decide_later(world, patient):
+    officer = world.as_(OFFICER)
+    decided_on(world, patient.person)
+    for _ in ("while it lasts", "when it is over"):
+        with pytest.raises(NotFound):
+            officer.do(stay_lists.get, patient.id)
+        assert not officer.do(stay_lists.listed, after=None, limit=9, open_only=False)
+        with pytest.raises(NotFound):
+            officer.do(placement.get, patient.request)
+        states = tuple(placement.RequestState)
+        assert not officer.do(placement.listed, after=None, limit=9, states=states)
+        if world.do(stay_lists.get, patient.id).ended_at is None:
+            world.discharged(patient.id)
+
+
+def test_an_officer_sees_the_stays_that_police_ordered(world):
+    stay = world.admitted(world.unit()[0])
+    officer = world.as_(OFFICER)
+    assert officer.do(stay_lists.get, stay.id).id == stay.id
+    assert [it.id for it in officer.do(stay_lists.listed, after=None, limit=9)] == [stay.id]
+    assert officer.do(placement.get, stay.request).id == stay.request
+
+
+def test_an_emergency_told_twice_names_a_hidden_patients_stay_to_no_officer(world, patient):
+    told = Emergency(unit="hosp-1.w1", officer="officer Lin", reason="unconscious")
+    with world.refuses(Conflict, "already-there") as caught:
+        world.as_(OFFICER).do(admit_emergency, patient.person, told)
+    assert caught.value.members == {}
+    assert patient.segments[0].bed not in caught.value.detail
+    with world.refuses(Conflict, "already-there") as caught:
+        world.do(admit_emergency, patient.person, told)
+    assert caught.value.members["stay"] == patient.id
