@@ -5,7 +5,7 @@ run's own row decides whether there is anything to do.
 """
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import procrastinate
 import structlog
@@ -16,8 +16,10 @@ from service.errors import ServiceError
 from service.solving import SolveFailed, solve
 from service.store.engine import database_url, run
 from service.store.jobs import PLANNING_QUEUE, SOLVE_RUN
+from service.store.postgres_errors import StoreError
 from service.workflow import planning_runs
 from service.workflow.context import Context
+from service.workflow.planning_runs import TakenUp
 
 SWEEP_EVERY_S: Final = 60.0
 _log = structlog.get_logger(__name__)
@@ -31,7 +33,8 @@ class PlanningWorker:
     ) -> None:
         """``limit_s``: wall-clock seconds a solve may take before it is killed."""
         conninfo = database_url(url).set(drivername="postgresql")
-        self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        self._engine = engine
+        self._frozen = engine.execution_options(isolation_level="REPEATABLE READ")
         self._ctx = Context(actor=SYSTEM, policy=ctx.policy, vault=ctx.vault)
         self._limit_s = limit_s
         self._concurrency = concurrency
@@ -60,41 +63,34 @@ class PlanningWorker:
 
     async def solve_run(self, subject: str) -> None:
         """Solve one run if it still wants solving."""
-        snapshot = await asyncio.to_thread(
-            run, self._engine, planning_runs.take_up, self._ctx, subject
+        taken = await asyncio.to_thread(
+            run, self._frozen, planning_runs.take_up, self._ctx, subject
         )
-        if snapshot is None:
+        if taken is None:
             return
-        shown = await asyncio.to_thread(
-            run, self._engine, planning_runs.get_run, self._ctx, subject
-        )
         try:
-            solved = await solve(snapshot, seed=shown.seed, limit_s=self._limit_s)
+            solved = await solve(taken.snapshot, seed=taken.seed, limit_s=self._limit_s)
         except SolveFailed as failed:
             _log.warning("planning_run_failed", run=subject, code=failed.code)
-            await asyncio.to_thread(
-                run, self._engine, planning_runs.fail, self._ctx, subject, failed.code
-            )
+            await self._record(planning_runs.fail, taken, failed.code)
             return
+        await self._record(planning_runs.finish, taken, solved.plan, solved.seconds)
+
+    async def _record(self, use_case: Any, taken: TakenUp, *answer: Any) -> None:
         try:
-            await asyncio.to_thread(
-                run,
-                self._engine,
-                planning_runs.finish,
-                self._ctx,
-                subject,
-                solved.plan,
-                solved.seconds,
-            )
+            await asyncio.to_thread(run, self._engine, use_case, self._ctx, taken, *answer)
         except ServiceError as overtaken:
-            _log.warning("planning_run_overtaken", run=subject, code=overtaken.code)
+            _log.warning("planning_run_overtaken", run=taken.run, code=overtaken.code)
 
     async def _sweep(self) -> None:
         """Take up runs whose worker died or whose job was lost."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
-            lost = await asyncio.to_thread(
-                run, self._engine, planning_runs.abandoned_runs, self._ctx
-            )
-            for subject in lost:
-                await self.solve_run(subject)
+            try:
+                lost = await asyncio.to_thread(
+                    run, self._engine, planning_runs.abandoned_runs, self._ctx
+                )
+                for subject in lost:
+                    await self.solve_run(subject)
+            except (StoreError, ServiceError) as error:
+                _log.warning("sweep_failed", error=type(error).__name__)

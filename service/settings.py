@@ -91,7 +91,8 @@ class Settings(BaseSettings):
 
     worker_concurrency: int = Field(default=1, ge=1, le=32)
     clock_interval_s: float = Field(default=1.0, gt=0, le=60)
-    solve_limit_s: float = Field(default=600.0, gt=0, le=86_400)
+    # Less than planning_runs.ABANDONED_AFTER, or a run would be taken up while it is solved.
+    solve_limit_s: float = Field(default=600.0, gt=0, le=780)
 
     encryption_key: SecretStr | None = None
     encryption_key_file: Path | None = None

@@ -11,21 +11,24 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, text, update
 
-from service.errors import Invalid, NotFound
+from service.errors import Conflict, Invalid, NotFound
 from service.lifecycle import ProposalState, RunState, advance
 from service.store import events, jobs
 from service.store.engine import now
 from service.store.ids import new_id
 from service.store.network import load_network
+from service.store.sequencer import ADVISORY_CLASS
 from service.store.tables.core import plan_proposal, planning_run
 from service.workflow.context import Context
 from solver.domain import Move, Plan
 from solver.instance import network_to_json
 
 ABANDONED_AFTER: Final = timedelta(minutes=15)
-"""A run still ``running`` after this long lost its worker: no solve is allowed this much time."""
+"""A run still ``running`` after this long lost its worker: ``Settings.solve_limit_s`` is less."""
+_FINISHING: Final = text("SELECT pg_advisory_xact_lock(:class, :lock)")
+_FINISHER: Final = 3
 
 MAX_SEED: Final = 2**31 - 1
 
@@ -70,6 +73,16 @@ class RunShown:
     seconds: dict[str, float]
     failure: str | None
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A run in a worker's hands: its snapshot as JSON, and which attempt at it this is."""
+
+    run: str
+    snapshot: bytes
+    seed: int
+    attempt: int
 
 
 _SHOWN: Final = tuple(column for column in planning_run.c if column.name != "snapshot")
@@ -122,15 +135,19 @@ def list_runs(
     return [_shown(row) for row in conn.execute(query).mappings()]
 
 
-def take_up(conn: Connection, ctx: Context, run: str) -> bytes | None:
-    """Take a queued or abandoned run in hand and return its snapshot as JSON, or None if it is
-    finished or in another worker's hands.
+def take_up(conn: Connection, ctx: Context, run: str) -> TakenUp | None:
+    """Take a queued or abandoned run in hand, or None if it is finished or in another's hands.
 
     Call it in a REPEATABLE READ transaction: the snapshot and its event position are one view.
     """
     at = now(conn)
     row = conn.execute(
-        select(planning_run.c.state, planning_run.c.started_at)
+        select(
+            planning_run.c.state,
+            planning_run.c.started_at,
+            planning_run.c.seed,
+            planning_run.c.version,
+        )
         .where(planning_run.c.id == run)
         .with_for_update()
     ).one_or_none()
@@ -155,19 +172,26 @@ def take_up(conn: Connection, ctx: Context, run: str) -> bytes | None:
         )
     )
     events.append(conn, ctx.actor, "planning_run.started", "planning_run", run)
-    return snapshot
+    return TakenUp(run, snapshot, row.seed, row.version + 1)
 
 
 def finish(
-    conn: Connection, ctx: Context, run: str, plan: Plan, seconds: Mapping[str, float]
+    conn: Connection, ctx: Context, taken: TakenUp, plan: Plan, seconds: Mapping[str, float]
 ) -> None:
-    """Store a checked plan: its moves become proposals, older open proposals are superseded."""
+    """Store a checked plan: its moves become proposals, plans of older snapshots are superseded.
+
+    A plan that comes after one of a newer snapshot is superseded from the start. Call it in a
+    READ COMMITTED transaction, so that whoever waits for the lock sees what was done under it.
+
+    Raises:
+        Conflict: ``run-overtaken``, another worker has taken the run up since.
+    """
+    conn.execute(_FINISHING, {"class": ADVISORY_CLASS, "lock": _FINISHER})
     at = now(conn)
-    _leave_running(conn, run, RunState.SOLVED)
-    _supersede_older(conn, ctx, run)
+    position = _leave_running(conn, taken, RunState.SOLVED)
     conn.execute(
         update(planning_run)
-        .where(planning_run.c.id == run)
+        .where(planning_run.c.id == taken.run)
         .values(
             finished_at=at,
             status=plan.status,
@@ -184,7 +208,9 @@ def finish(
         )
     )
     ids = {move.id: new_id("pp") for move in plan.moves}
-    rows = [_proposal(run, ordinal, move, ids) for ordinal, move in enumerate(plan.moves, start=1)]
+    rows = [
+        _proposal(taken.run, ordinal, move, ids) for ordinal, move in enumerate(plan.moves, start=1)
+    ]
     if rows:
         conn.execute(insert(plan_proposal), rows)
     events.append(
@@ -192,21 +218,34 @@ def finish(
         ctx.actor,
         "planning_run.solved",
         "planning_run",
-        run,
+        taken.run,
         data={"moves": str(len(rows)), "unplaced": str(len(plan.unplaced))},
     )
+    solved = conn.execute(
+        select(planning_run.c.id, planning_run.c.network_position)
+        .where(planning_run.c.state == RunState.SOLVED, planning_run.c.id != taken.run)
+        .with_for_update()
+    ).all()
+    if any(other.network_position > position for other in solved):
+        _supersede(conn, ctx, [taken.run])
+    else:
+        _supersede(conn, ctx, [other.id for other in solved])
 
 
-def fail(conn: Connection, ctx: Context, run: str, code: str) -> None:
-    """Record that the run gave no plan, with a coded reason; nothing half done is shown."""
-    _leave_running(conn, run, RunState.FAILED)
+def fail(conn: Connection, ctx: Context, taken: TakenUp, code: str) -> None:
+    """Record that the run gave no plan, with a coded reason; nothing half done is shown.
+
+    Raises:
+        Conflict: ``run-overtaken``, another worker has taken the run up since.
+    """
+    _leave_running(conn, taken, RunState.FAILED)
     conn.execute(
         update(planning_run)
-        .where(planning_run.c.id == run)
+        .where(planning_run.c.id == taken.run)
         .values(finished_at=now(conn), failure=code)
     )
     events.append(
-        conn, ctx.actor, "planning_run.failed", "planning_run", run, data={"failure": code}
+        conn, ctx.actor, "planning_run.failed", "planning_run", taken.run, data={"failure": code}
     )
 
 
@@ -234,44 +273,42 @@ def abandoned_runs(conn: Connection, ctx: Context) -> list[str]:
     return list(lost)
 
 
-def _leave_running(conn: Connection, run: str, state: RunState) -> None:
+def _leave_running(conn: Connection, taken: TakenUp, state: RunState) -> int:
+    """Step the run on, if this attempt is still the one in hand; its snapshot's position."""
     row = conn.execute(
-        select(planning_run.c.state).where(planning_run.c.id == run).with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise NotFound("planning-run-not-found", f"there is no planning run {run}")
+        select(planning_run.c.state, planning_run.c.version, planning_run.c.network_position)
+        .where(planning_run.c.id == taken.run)
+        .with_for_update()
+    ).one()
+    if row.version != taken.attempt:
+        raise Conflict(
+            "run-overtaken",
+            "another worker has taken this run up since; its answer counts",
+            run=taken.run,
+        )
     advance("run", row.state, state)
     conn.execute(
         update(planning_run)
-        .where(planning_run.c.id == run)
+        .where(planning_run.c.id == taken.run)
         .values(state=state, version=planning_run.c.version + 1)
     )
+    position: int = row.network_position
+    return position
 
 
-def _supersede_older(conn: Connection, ctx: Context, run: str) -> None:
-    """A newer plan replaces older ones: what nobody decided on is closed, what was stays."""
-    older = (
-        conn.execute(
-            select(planning_run.c.id)
-            .where(planning_run.c.state == RunState.SOLVED, planning_run.c.id != run)
-            .with_for_update()
-        )
-        .scalars()
-        .all()
-    )
-    if not older:
-        return
+def _supersede(conn: Connection, ctx: Context, runs: Sequence[str]) -> None:
+    """Another plan counts now: what nobody decided on is closed, what was decided stays."""
     conn.execute(
         update(plan_proposal)
-        .where(plan_proposal.c.run_id.in_(older), plan_proposal.c.state == ProposalState.PROPOSED)
+        .where(plan_proposal.c.run_id.in_(runs), plan_proposal.c.state == ProposalState.PROPOSED)
         .values(state=ProposalState.SUPERSEDED, version=plan_proposal.c.version + 1)
     )
     conn.execute(
         update(planning_run)
-        .where(planning_run.c.id.in_(older))
+        .where(planning_run.c.id.in_(runs))
         .values(state=RunState.SUPERSEDED, version=planning_run.c.version + 1)
     )
-    for each in older:
+    for each in runs:
         events.append(conn, ctx.actor, "planning_run.superseded", "planning_run", each)
 
 

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, func, select, text, update
 
 from service.access.caller import Actor, Role
 from service.access.vault import Vault
@@ -21,8 +22,9 @@ from service.lifecycle import ProposalState, RunState
 from service.policy import default_policy
 from service.solving import SolveFailed, solve
 from service.store.engine import run
+from service.store.locks import lock
 from service.store.tables import core
-from service.workflow import planning_decisions, planning_runs
+from service.workflow import handover, planning_decisions, planning_runs
 from service.workflow.context import Context
 from service.workflow.planning_decisions import ProposalShown
 from service.workflow.seed import seed_network
@@ -49,10 +51,10 @@ def ward(engine: Engine, ctx: Context) -> Engine:
 def solved(engine: Engine, ctx: Context, seed: int = 0) -> str:
     """Ask for a plan and solve it as a worker does; the run's id."""
     asked = run(engine, planning_runs.request_run, ctx, seed=seed)
-    snapshot = run(engine, planning_runs.take_up, ctx, asked.id)
-    assert snapshot is not None
-    answer = asyncio.run(solve(snapshot, seed=seed, limit_s=60))
-    run(engine, planning_runs.finish, ctx, asked.id, answer.plan, answer.seconds)
+    taken = run(engine, planning_runs.take_up, ctx, asked.id)
+    assert taken is not None
+    answer = asyncio.run(solve(taken.snapshot, seed=seed, limit_s=60))
+    run(engine, planning_runs.finish, ctx, taken, answer.plan, answer.seconds)
     return asked.id
 
 
@@ -96,13 +98,19 @@ def test_a_seed_out_of_range_is_refused_with_the_range(ward: Engine, ctx: Contex
 
 def test_a_run_is_taken_up_once_and_again_only_when_its_worker_died(ward: Engine, ctx: Context):
     asked = run(ward, planning_runs.request_run, ctx)
-    assert run(ward, planning_runs.take_up, ctx, asked.id) is not None
+    first = run(ward, planning_runs.take_up, ctx, asked.id)
+    assert first is not None
     assert run(ward, planning_runs.take_up, ctx, asked.id) is None
     with ward.begin() as conn:
         long_ago = func.clock_timestamp() - planning_runs.ABANDONED_AFTER - timedelta(minutes=1)
         conn.execute(update(core.planning_run).values(started_at=long_ago))
     assert run(ward, planning_runs.abandoned_runs, ctx) == [asked.id]
-    assert run(ward, planning_runs.take_up, ctx, asked.id) is not None
+    second = run(ward, planning_runs.take_up, ctx, asked.id)
+    assert second is not None
+    with pytest.raises(Conflict) as caught:
+        run(ward, planning_runs.fail, ctx, first, "died")
+    assert caught.value.code == "run-overtaken"
+    run(ward, planning_runs.fail, ctx, second, "died")
 
 
 def test_a_job_for_a_run_that_is_not_there_does_nothing(ward: Engine, ctx: Context):
@@ -150,6 +158,49 @@ def test_moves_approved_in_order_become_transfers_and_promises(
         assert list(transfers) == ["approved", "approved"]
         assert set(promises) == set(WAITING)
     assert run(ward, planning_runs.get_run, ctx, proposals[0].run).state is RunState.APPLIED
+
+
+def test_a_bed_whose_resident_has_left_is_promised_while_it_awaits_cleaning(
+    ward: Engine, ctx: Context, proposals: list[ProposalShown]
+):
+    later = next(it for it in proposals if it.after and it.request is not None)
+    for earlier in later.after:
+        move = run(ward, planning_decisions.approve, ctx, earlier, **OFFICER).transfer
+        assert move is not None
+        for step in (handover.accept_transfer, handover.depart, handover.arrive):
+            run(ward, step, ctx, move)
+    decided = run(ward, planning_decisions.approve, ctx, later.id, **OFFICER)
+    assert decided.state is ProposalState.APPROVED
+    with ward.connect() as conn:
+        live = core.bed_next.c.state == "live"
+        assert conn.execute(select(core.bed_next.c.bed_id).where(live)).scalars().all() == [
+            later.to_bed
+        ]
+
+
+def test_an_approval_waits_for_the_person_before_it_takes_the_proposal(
+    ward: Engine, ctx: Context, proposals: list[ProposalShown]
+):
+    """Whoever holds a person may go on to their proposals: expiry and merging do."""
+    first = proposals[0]
+    proposal = select(core.plan_proposal.c.id).where(core.plan_proposal.c.id == first.id)
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(1) as pool, ward.connect() as conn:
+        lock(conn, persons=[first.person])
+        approval = pool.submit(
+            lambda: run(ward, planning_decisions.approve, ctx, first.id, **OFFICER)
+        )
+        with ward.connect() as watch:
+            deadline = time.monotonic() + 2
+            while not watch.execute(waiting).scalar_one() and time.monotonic() < deadline:
+                watch.rollback()
+                time.sleep(0.01)
+        conn.execute(proposal.with_for_update(nowait=True))
+        conn.rollback()
+        assert approval.result(20).state is ProposalState.APPROVED
 
 
 def test_a_move_behind_another_is_not_approved_before_it(
@@ -237,10 +288,26 @@ def test_a_newer_plan_supersedes_what_nobody_decided_on(
     assert {it.state for it in left} == {ProposalState.SUPERSEDED}
 
 
+def test_a_plan_of_an_older_snapshot_does_not_replace_one_of_a_newer(ward: Engine, ctx: Context):
+    late = run(ward, planning_runs.request_run, ctx)
+    taken = run(ward, planning_runs.take_up, ctx, late.id)
+    assert taken is not None
+    answer = asyncio.run(solve(taken.snapshot, seed=0, limit_s=60))
+    with ward.begin() as conn:
+        conn.execute(update(core.event).values(pos=core.event.c.seq))
+    newer = solved(ward, ctx)
+    run(ward, planning_runs.finish, ctx, taken, answer.plan, answer.seconds)
+    assert run(ward, planning_runs.get_run, ctx, late.id).state is RunState.SUPERSEDED
+    assert run(ward, planning_runs.get_run, ctx, newer).state is RunState.SOLVED
+    left = run(ward, planning_decisions.list_proposals, ctx, late.id)
+    assert {it.state for it in left} == {ProposalState.SUPERSEDED}
+
+
 def test_a_failed_run_keeps_its_reason_and_shows_no_move(ward: Engine, ctx: Context):
     asked = run(ward, planning_runs.request_run, ctx)
-    run(ward, planning_runs.take_up, ctx, asked.id)
-    run(ward, planning_runs.fail, ctx, asked.id, "timed_out")
+    taken = run(ward, planning_runs.take_up, ctx, asked.id)
+    assert taken is not None
+    run(ward, planning_runs.fail, ctx, taken, "timed_out")
     shown = run(ward, planning_runs.get_run, ctx, asked.id)
     assert (shown.state, shown.failure) == (RunState.FAILED, "timed_out")
     assert run(ward, planning_decisions.list_proposals, ctx, asked.id) == []
