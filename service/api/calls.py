@@ -19,12 +19,14 @@ before the first byte of the answer is sent.
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection
+from starlette.types import Receive, Scope, Send
 
 from service.access.caller import Actor, Role
 from service.api.bodies import BODY_LIMIT, JSON, check_body, check_parameters, limited
@@ -154,7 +156,7 @@ class CallRoute(APIRoute):
         self.body_limit = max_body_size if max_body_size is not None else BODY_LIMIT
         super().__init__(path, endpoint, **options)
 
-    @property
+    @cached_property
     def gate(self) -> Calling:
         """What the route asks of its callers. Raises RuntimeError if it names no role."""
         gate = calling_of(self.dependant)
@@ -167,6 +169,16 @@ class CallRoute(APIRoute):
         """Whether a request must carry an Idempotency-Key."""
         return self.gate.keyed and "POST" in (self.methods or ())
 
+    async def admitted(self, request: Request) -> Call:
+        """The call, if its caller may make it; nothing of the body was read."""
+        state: State = request.app.state.service
+        actor = await state.keyring.actor(_bearer(request))
+        if actor.role not in self.gate.roles:
+            raise _not_for(actor, self.gate)
+        request = limited(request, self.body_limit)
+        check_parameters(request)
+        return Call(request, state, Context(actor, state.policy, state.vault))
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler: first who calls, then what they sent, then the use case."""
         gate = self.gate
@@ -175,14 +187,9 @@ class CallRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            state: State = request.app.state.service
-            actor = await state.keyring.actor(_bearer(request))
-            if actor.role not in gate.roles:
-                raise _not_for(actor, gate)
-            request = limited(request, self.body_limit)
-            call = Call(request, state, Context(actor, state.policy, state.vault))
+            call = await self.admitted(request)
+            request, state = call.request, call.state
             request.scope[_SCOPE] = call
-            check_parameters(request)
             if has_body or gate.streams:
                 await check_body(request, gate.accepts, whole=not gate.streams)
 
@@ -195,10 +202,32 @@ class CallRoute(APIRoute):
                 return await answered()
             key = key_of(request)
             asked = await fingerprint(request)
-            call.once = Once(state.engine, state.vault, actor.id, key, asked)
+            call.once = Once(state.engine, state.vault, call.actor.id, key, asked)
             return await call.once.answer(request, answered)
 
         return handle
+
+
+class PollRoute(CallRoute):
+    """A GET that is answered from memory, by a function of ``call``, ``if_none_match`` and the
+    path's parameters as text; it returns the Response.
+
+    It is admitted as any call and then asked directly. FastAPI reads the signature for the
+    contract; solving it anew for each poll costs more than the answer does.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; another method than GET is refused as on every route."""
+        if scope["method"] != "GET":
+            await super().handle(scope, receive, send)
+            return
+        call = await self.admitted(Request(scope, receive, send))
+        response: Response = await self.endpoint(
+            call=call,
+            if_none_match=call.request.headers.get("if-none-match"),
+            **scope["path_params"],
+        )
+        await response(scope, receive, send)
 
 
 def calling_of(dependant: Dependant) -> Calling | None:
@@ -212,12 +241,12 @@ def calling_of(dependant: Dependant) -> Calling | None:
     return None
 
 
-def resource(tag: str) -> APIRouter:
+def resource(tag: str, route_class: type[CallRoute] = CallRoute) -> APIRouter:
     """The router of one resource under ``/api/v1``; an operation's id is its function's name."""
     return APIRouter(
         prefix="/api/v1",
         tags=[tag],
-        route_class=CallRoute,
+        route_class=route_class,
         generate_unique_id_function=lambda route: route.name,
     )
 

@@ -6,6 +6,7 @@ whether the lead is free and so takes it where there is one.
 
 import asyncio
 import contextlib
+import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -74,6 +75,7 @@ async def keeping(state: State) -> AsyncIterator[Live]:
         asyncio.create_task(_keep_network(here)),
     ]
     standby.start()
+    _leave_out_of_collections()
     try:
         with _sent_away_at_the_end(here):
             yield here
@@ -95,6 +97,16 @@ async def _all_returned(engine: Engine) -> None:
     assert isinstance(engine.pool, QueuePool)
     while engine.pool.checkedout():
         await asyncio.sleep(0.01)
+
+
+def _leave_out_of_collections() -> None:
+    """Take what was just read out of the garbage collector's rounds: with a city of 4,000 beds in
+    its way each full round stops every request for a quarter of a second. What is no longer used
+    is freed all the same. Only where the process is the server's own.
+    """
+    if threading.current_thread() is threading.main_thread():
+        gc.collect()
+        gc.freeze()
 
 
 @contextmanager

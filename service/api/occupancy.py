@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from service.access.caller import Role
 from service.access.scope import require_facility
-from service.api.calls import ALL_ROLES, Call, calling, resource
+from service.api.calls import ALL_ROLES, Call, PollRoute, calling, resource
 from service.api.live import live
 from service.api.occupancy_keeper import CITY, Body, OccupancyKeeper, Resource
 from service.api.occupancy_views import CityOccupancy, FacilityOccupancy, View, view_of
@@ -22,6 +22,7 @@ STREAM_LIFE_S: Final = 600.0
 RETRY_MS: Final = 2000
 
 router = resource("occupancy")
+polls = resource("occupancy", PollRoute)
 
 Anybody = Annotated[Call, calling(*ALL_ROLES)]
 UnitReader = Annotated[Call, calling(*(role for role in ALL_ROLES if role is not Role.DASHBOARD))]
@@ -39,7 +40,7 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.get("/occupancy", response_model=CityOccupancy, responses=_UNCHANGED)
+@polls.get("/occupancy", response_model=CityOccupancy, responses=_UNCHANGED)
 async def get_occupancy(call: Anybody, if_none_match: IfNoneMatch = None) -> Response:
     """The city: the ladder, by sex and bed kind, facility by facility, and who waits by grade."""
     return await _answer(call, CITY, if_none_match)
@@ -61,7 +62,7 @@ async def stream_occupancy(call: Anybody, last_event_id: LastEventId = None) -> 
     )
 
 
-@router.get(
+@polls.get(
     "/occupancy/facilities/{facility_id}", response_model=FacilityOccupancy, responses=_UNCHANGED
 )
 async def get_facility_occupancy(
@@ -72,12 +73,15 @@ async def get_facility_occupancy(
     return await _answer(call, ("facility", facility_id), if_none_match)
 
 
-@router.get("/occupancy/units/{unit_id}", response_model=Occupancy, responses=_UNCHANGED)
+@polls.get("/occupancy/units/{unit_id}", response_model=Occupancy, responses=_UNCHANGED)
 async def get_unit_occupancy(
     unit_id: str, call: UnitReader, if_none_match: IfNoneMatch = None
 ) -> Response:
     """One unit. Not for dashboards: a unit's numbers are too small to hide its people."""
     return await _answer(call, ("unit", unit_id), if_none_match)
+
+
+router.routes.extend(polls.routes)
 
 
 async def _answer(call: Call, asked: Resource, if_none_match: str | None) -> Response:

@@ -1,6 +1,8 @@
 """Every request, seen from outside: counted, timed, logged, and never left without an answer."""
 
+import logging
 import time
+from functools import cache
 from typing import Any, Final
 
 import structlog
@@ -23,6 +25,17 @@ _QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("service.api.requests")
+
+
+# Looking a series up by its labels costs more than counting. There are as many as there are routes.
+@cache
+def _requests(method: str, template: str, status: int) -> Counter:
+    return REQUESTS.labels(method, template, str(status))
+
+
+@cache
+def _seconds(method: str, template: str) -> Histogram:
+    return SECONDS.labels(method, template)
 
 
 class Watch:
@@ -62,10 +75,10 @@ def _record(scope: Scope, status: int, seconds: float, *, streamed: bool) -> Non
     route: Any = scope.get("route")
     template = getattr(route, "path_format", None) or "(none)"
     method = scope["method"] if scope["method"] in _METHODS else "(other)"
-    REQUESTS.labels(method, template, str(status)).inc()
+    _requests(method, template, status).inc()
     if not streamed:
-        SECONDS.labels(method, template).observe(seconds)
-    if template not in _QUIET:
+        _seconds(method, template).observe(seconds)
+    if template not in _QUIET and log.isEnabledFor(logging.DEBUG):
         log.debug(
             "request", method=method, route=template, status=status, ms=round(seconds * 1000, 2)
         )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, DateTime, func, or_, select, update
+from sqlalchemy import Connection, DateTime, bindparam, func, or_, select, update
 
 from service.access.caller import Actor
 from service.store.claims.rows import Claim, claim_of, end, span, write
@@ -12,6 +12,14 @@ from service.store.tables.claims import ClaimKind
 
 _TABLE: Final = core.bed_claim
 _c = _TABLE.c
+_WAITING: Final = select(_TABLE).where(
+    _c.kind == ClaimKind.HOLD.value,
+    _c.voided_at.is_(None),
+    _c.used_at.is_(None),
+    _c.lapsed_at.is_(None),
+)
+_FOR_REQUEST: Final = _WAITING.where(_c.request_id == bindparam("owner"))
+_FOR_TRANSFER: Final = _WAITING.where(_c.transfer_id == bindparam("owner"))
 
 
 def use(conn: Connection, actor: Actor, hold: Claim, at: datetime, *, now: datetime) -> None:
@@ -38,16 +46,10 @@ def hold_for(
 
     It may be over: then it lapsed by arithmetic and only its event is missing.
     """
-    owner = _c.request_id == request if request is not None else _c.transfer_id == transfer
-    row = conn.execute(
-        select(_TABLE).where(
-            owner,
-            _c.kind == ClaimKind.HOLD.value,
-            _c.voided_at.is_(None),
-            _c.used_at.is_(None),
-            _c.lapsed_at.is_(None),
-        )
-    ).one_or_none()
+    if request is not None:
+        row = conn.execute(_FOR_REQUEST, {"owner": request}).one_or_none()
+    else:
+        row = conn.execute(_FOR_TRANSFER, {"owner": transfer}).one_or_none()
     return claim_of(row) if row is not None else None
 
 

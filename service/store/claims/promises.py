@@ -4,16 +4,16 @@ A promise stands outside the exclusion constraint; at most one is live a bed and
 becomes a hold in the transaction that records the bed fit.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from service.access.caller import SYSTEM, Actor
+from service.access.caller import Actor
 from service.lifecycle import RequestState, TransferState
-from service.policy import Policy, default_policy
+from service.policy import Policy
 from service.store import events, requests, transfers
 from service.store.claims.keys import key_of
 from service.store.claims.rows import Claim, add, blockers, on_beds
@@ -26,6 +26,8 @@ from solver.codes import BedState
 _TABLE: Final = core.bed_next
 _c = _TABLE.c
 _LIVE: Final = _c.state == NextState.LIVE.value
+_OF_BED: Final = select(_TABLE).where(_c.bed_id == bindparam("bed"), _LIVE)
+_OF_PERSON: Final = select(_TABLE).where(_c.person_id == bindparam("person"), _LIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,13 @@ def promise(
 
 def promised(conn: Connection, bed: str) -> Promise | None:
     """The live promise of the bed."""
-    row = conn.execute(select(_TABLE).where(_c.bed_id == bed, _LIVE)).one_or_none()
+    row = conn.execute(_OF_BED, {"bed": bed}).one_or_none()
     return _promise(row) if row is not None else None
 
 
 def promised_to(conn: Connection, person: str) -> Promise | None:
     """The live promise the person waits on."""
-    row = conn.execute(select(_TABLE).where(_c.person_id == person, _LIVE)).one_or_none()
+    row = conn.execute(_OF_PERSON, {"person": person}).one_or_none()
     return _promise(row) if row is not None else None
 
 
@@ -126,15 +128,17 @@ def promote_next(
     bed: str,
     now: datetime,
     *,
-    actor: Actor = SYSTEM,
-    policy: Policy | None = None,
+    actor: Actor,
+    policy: Policy,
+    fits: Callable[[Promise, Seat], bool],
 ) -> Claim | None:
     """The bed has become fit: turn its live promise into a hold, and return the hold.
 
-    The caller holds the bed, its room and everybody in ``people_promised``, and has written the
-    bed's state. None when nothing was promised, or the bed is still taken or not in service: the
-    promise then stays. A promise whose person may no longer share the room is cancelled with a
-    reason, and its transfer superseded; a request just goes on waiting.
+    The caller holds the bed, its unit and room and everybody in ``people_promised``, and has
+    written the bed's state. None when nothing was promised, or the bed is still taken or not in
+    service: the promise then stays. ``fits`` looks again at rules and relations: a promise whose
+    person may no longer come is cancelled with a reason, and its transfer superseded; a request
+    just goes on waiting.
     """
     found = promised(conn, bed)
     if found is None:
@@ -143,14 +147,14 @@ def promote_next(
     unfit = place.state is not BedState.IN_SERVICE or place.out_of_service or place.retired
     if unfit or on_beds(conn, [bed], now):
         return None
-    rules = policy if policy is not None else default_policy()
     key = key_of(conn, found.person, cohort=place.cohort)
-    if blockers(conn, place, found.person, now, None, key=key, stay=False):
+    taken = blockers(conn, place, found.person, now, None, key=key, stay=False)
+    if taken or not fits(found, place):
         _give_up(conn, actor, found, place, now)
         return None
     if found.request is not None:
-        return _hold_for_request(conn, actor, found, place, key, rules, now)
-    return _hold_for_transfer(conn, actor, found, place, key, rules, now)
+        return _hold_for_request(conn, actor, found, place, key, policy, now)
+    return _hold_for_transfer(conn, actor, found, place, key, policy, now)
 
 
 def _hold_for_request(
@@ -230,10 +234,10 @@ def _kept(
 
 
 def _give_up(conn: Connection, actor: Actor, found: Promise, place: Seat, now: datetime) -> None:
-    cancel(conn, found, "room_not_fitting", now=now)
+    cancel(conn, found, "no_longer_fits", now=now)
     if found.transfer is not None:
         row = transfers.transfer(conn, found.transfer)
-        transfers.step(conn, row, TransferState.SUPERSEDED, now=now, reason="room_not_fitting")
+        transfers.step(conn, row, TransferState.SUPERSEDED, now=now, reason="no_longer_fits")
     events.append(
         conn,
         actor,
@@ -245,7 +249,7 @@ def _give_up(conn: Connection, actor: Actor, found: Promise, place: Seat, now: d
         unit=place.unit,
         facility=place.facility,
         data={
-            "reason": "room_not_fitting",
+            "reason": "no_longer_fits",
             "request": found.request,
             "transfer": found.transfer,
         },
