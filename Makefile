@@ -7,9 +7,11 @@ READY := $(VENV)/.ready
 UV := uv==0.13.9
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
-# What starts the embedded server by itself does not ask for another one a second time.
+# Not a second time: what starts the embedded server by itself, and what is about the shape of
+# requests and files, whatever database is behind them.
 DATABASE_TESTS := tests/service tests/stories \
-	--ignore=tests/service/store/test_embedded.py --ignore=tests/service/api/test_serve.py
+	--ignore=tests/service/store/test_embedded.py --ignore=tests/service/api/test_serve.py \
+	--ignore=tests/service/api/test_any_request.py --ignore=tests/stories/test_bad_requests.py
 PYTEST := $(PY) -m pytest -p tests.no_skips -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -21,6 +21,8 @@ from service.store.engine import make_async_engine, run_async
 from service.store.keys import live_keys
 
 VERSION: Final = "0.1.0"
+POLLED: Final = "service.api.occupancy"
+"""Routes are tried in order, and dashboards ask this one more often than all others together."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -88,7 +90,10 @@ def make_state(settings: Settings) -> State:
 
 
 def resources() -> list[ModuleType]:
-    """The modules of ``service.api`` that have a router, by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(api.__path__, "service.api."))
+    """The modules of ``service.api`` that have a router, by name, the one polled most first."""
+    names = sorted(
+        (module.name for module in pkgutil.iter_modules(api.__path__, "service.api.")),
+        key=lambda name: (name != POLLED, name),
+    )
     found = [importlib.import_module(name) for name in names]
     return [module for module in found if hasattr(module, "router")]

@@ -1,8 +1,8 @@
 """The states things pass through, and the steps between them that are possible.
 
 One table a kind. Whoever changes a state asks ``advance`` first; anything that is not in the
-table is a conflict that names the present state, the asked one and the possible ones. Steps back
-that only a correction of the past may take stand in a table of their own.
+table is a conflict that names the present state, the asked one, the possible ones and what to do
+next. Steps back that only a correction of the past may take stand in a table of their own.
 """
 
 from collections.abc import Mapping
@@ -147,6 +147,75 @@ CORRECTIONS: Final[Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]]]
     BedState: {_B.CLOSED: frozenset({_B.CLOSING})},
 }
 
+_P, _N = ProposalState, RunState
+_NEW_REQUEST: Final = "submit a new request if the person needs a bed"
+_NEW_TRANSFER: Final = "ask for a new transfer if one is still wanted"
+_NEW_RUN: Final = "start a new planning run"
+
+NEXT_ACTION: Final[Mapping[str, Mapping[StrEnum, str]]] = {
+    "request": {
+        _R.WAITING: "decide for a candidate, withdraw the request, or record the person's refusal "
+        "or that there is no lawful bed",
+        _R.HELD: "the receiving facility accepts the person or declines; or release the hold to "
+        "decide for another bed, withdraw the request, or record the person's refusal",
+        _R.ACCEPTED: "record the admission, or that the person did not arrive; or the receiving "
+        "facility declines; or release the hold, withdraw the request, or record the person's "
+        "refusal",
+        _R.ADMITTED: "go on with the stay; cancel the admission if it was recorded in error",
+        _R.NOT_ARRIVED: _NEW_REQUEST,
+        _R.WITHDRAWN: _NEW_REQUEST,
+        _R.REFUSED: "submit a new request if the person comes to want a bed",
+        _R.NO_LAWFUL_BED: _NEW_REQUEST,
+    },
+    "transfer": {
+        _T.PROPOSED: "approve or reject it, or cancel it",
+        _T.APPROVED: "the receiving facility accepts the person or declines; or cancel the "
+        "transfer",
+        _T.ACCEPTED: "record the departure; or the receiving facility declines; or cancel the "
+        "transfer",
+        _T.IN_TRANSIT: "record the arrival, or the return to the origin bed",
+        _T.COMPLETED: "go on with the stay; cancel the arrival if it was recorded in error",
+        _T.REJECTED: _NEW_TRANSFER,
+        _T.DECLINED: _NEW_TRANSFER,
+        _T.CANCELLED: _NEW_TRANSFER,
+        _T.SUPERSEDED: _NEW_TRANSFER,
+        _T.EXPIRED: _NEW_TRANSFER,
+        _T.TURNED_BACK: _NEW_TRANSFER,
+        _T.DIVERTED: "go on with the leave or the stay the emergency began",
+        _T.ESCAPED: _NEW_REQUEST,
+        _T.DIED: "nothing more is recorded of it",
+    },
+    "stay": {
+        _S.ACTIVE: "begin a leave, record that a discharge is due, or record the discharge; "
+        "another bed takes a transfer",
+        _S.ON_LEAVE: "record the return, or the discharge",
+        _S.DISCHARGE_DUE: "record the discharge, or begin a leave; another bed takes a transfer",
+        _S.ENDED: f"{_NEW_REQUEST}; cancel the discharge if it was recorded in error",
+    },
+    "bed": {
+        _B.IN_SERVICE: "report it as housekeeping, contaminated, closing or closed",
+        _B.HOUSEKEEPING: "report it as in service, contaminated, closing or closed",
+        _B.CONTAMINATED: "report it as in service, housekeeping or closed",
+        _B.CLOSING: "report it as in service or closed",
+        _B.CLOSED: "report it as in service, housekeeping or contaminated",
+    },
+    "run": {
+        _N.QUEUED: "wait until it is solved, or has failed",
+        _N.RUNNING: "wait until it is solved, or has failed",
+        _N.SOLVED: "approve or reject its proposals; a newer run supersedes it",
+        _N.APPLIED: _NEW_RUN,
+        _N.SUPERSEDED: "decide on the newest run's proposals",
+        _N.FAILED: _NEW_RUN,
+    },
+    "proposal": {
+        _P.PROPOSED: "approve or reject it; a newer run supersedes it",
+        _P.APPROVED: "go on with the transfer it made, or cancel that",
+        _P.REJECTED: _NEW_RUN,
+        _P.SUPERSEDED: "decide on the newest run's proposals",
+    },
+}
+"""What whoever finds a thing in this state can do with it, in words."""
+
 KINDS: Final[Mapping[str, type[StrEnum]]] = {
     "request": RequestState,
     "transfer": TransferState,
@@ -173,17 +242,19 @@ def advance(kind: str, present: str, asked: State, *, correcting: bool = False) 
     ``correcting``: look in the table of corrections of the past instead.
 
     Raises:
-        Conflict: ``illegal-step``, naming the present state, the asked one and what is possible.
+        Conflict: ``illegal-step``, naming the present state and the asked one, what is possible
+            and, in words, what to do next.
     """
     steps = possible(kind, present, correcting=correcting)
     if asked in steps:
         return asked
-    ways = ", ".join(steps) if steps else "nothing, this is a final state"
+    words = NEXT_ACTION[kind][KINDS[kind](present)]
     raise Conflict(
         "illegal-step",
-        f"a {kind} that is {present} cannot become {asked}; from here it can become: {ways}",
+        f"a {kind} that is {present} cannot become {asked}; what can be done now: {words}",
         kind=kind,
         present=str(present),
         asked=str(asked),
         possible=[str(step) for step in steps],
+        next=words,
     )

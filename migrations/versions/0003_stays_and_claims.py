@@ -59,6 +59,8 @@ def upgrade() -> None:
         sa.Column("basis_id", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("admitted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("admission_officer", sa.Text(), nullable=True),
+        sa.Column("admission_reason", sa.Text(), nullable=True),
         sa.Column("expected_end", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("end_code", sa.Text(), nullable=True),

@@ -17,12 +17,12 @@ from service.api.problems import MEDIA_TYPE, Problem
 _SCHEME: Final = "key"
 _COMPONENTS: Final = "#/components"
 _ANSWERS: Final[Mapping[int, str]] = {
-    400: "The request cannot be read, or its Idempotency-Key is missing.",
+    400: "The request cannot be read, its Idempotency-Key is missing, or a header is malformed.",
     401: "No key came with the request, or it is unknown, revoked or expired.",
     403: "The key's role or facility does not allow this.",
     404: "Nothing by that id, or nothing this caller may see.",
     409: "The present state does not allow this; `detail` says what does.",
-    412: "Somebody else changed it since it was read.",
+    412: "Somebody else changed it since it was read, or If-Match names no version of it.",
     413: "The body is larger than this route reads.",
     415: "The body's media type is not one this route reads.",
     422: "A field is not valid; `errors` names each.",
@@ -80,7 +80,7 @@ def _complete_operation(operation: dict[str, Any], route: APIRoute) -> None:
     if any(parameter["in"] == "path" for parameter in asked):
         statuses |= {404, 422}
     if any(parameter["name"] == "If-Match" for parameter in asked):
-        statuses |= {409, 412, 428}
+        statuses |= {400, 409, 412, 428}
     if isinstance(route, CallRoute):
         operation["security"] = [{_SCHEME: []}]
         operation["x-roles"] = sorted(route.gate.roles)

@@ -164,6 +164,8 @@ class Once:
 class Reused(Invalid):
     """The key came before, with another request."""
 
+    title = "Idempotency-Key used before"
+
     def __init__(self) -> None:
         super().__init__(
             "idempotency-key-reused",

@@ -17,7 +17,15 @@ from service.api.ranked import CandidateShown, RankingShown, ranked
 from service.errors import Conflict, Refused
 from service.lifecycle import LIVE_REQUEST_STATES, RequestState
 from service.store import postgres_errors
-from service.workflow import admission, answers, decisions, placement, visibility
+from service.workflow import (
+    admission,
+    answers,
+    decision_records,
+    decisions,
+    placement,
+    visibility,
+)
+from service.workflow.decision_records import DecisionRecords
 from service.workflow.decisions import Choice, Decided
 from service.workflow.instants import AwareInstant
 from service.workflow.judgement import Override
@@ -169,6 +177,12 @@ async def list_candidates(
     """
     asked = await _ranking(call, request_id, limit)
     return ranked(asked.ranking)
+
+
+@router.get("/placement-requests/{request_id}/decisions")
+async def list_decisions(request_id: str, call: RankReader) -> DecisionRecords:
+    """Who decided what, seeing what; and which units declined, why. Each oldest first."""
+    return await call.read(decision_records.records_of, request_id)
 
 
 @router.post("/placement-requests/{request_id}/decision", status_code=status.HTTP_201_CREATED)

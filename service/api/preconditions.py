@@ -1,4 +1,4 @@
-"""What two people may edit: ``ETag`` and ``If-Match`` (RFC 9110 section 13), 428 and 412.
+"""What two people may edit: ``ETag`` and ``If-Match`` (RFC 9110 section 13), 428, 412 and 400.
 
 The ETag of a record is its version. A use case takes the expected version and calls
 ``require_version`` once the row is locked.
@@ -10,9 +10,17 @@ from typing import Annotated, Final
 from fastapi import Depends, Header
 
 from service.api.calls import Call
-from service.errors import PreconditionFailed, PreconditionRequired
+from service.errors import Malformed, PreconditionFailed, PreconditionRequired
 
-_TAG: Final = re.compile(r'"v(\d{1,9})"')
+_OURS: Final = re.compile(r'"v([0-9]{1,9})"')
+_TAG: Final = re.compile(r'(?:W/)?"[!#-~\x80-\xff]*+"')
+_LIST: Final = re.compile(rf"[ \t,]*+(?:{_TAG.pattern}[ \t]*+(?:,[ \t,]*+|$))++")
+
+
+class UnknownVersion(PreconditionFailed):
+    """If-Match holds ETags, none of which this service gave."""
+
+    title = "If-Match names no version known here"
 
 
 def etag(version: int) -> str:
@@ -33,19 +41,27 @@ async def _expected_version(
 ) -> int:
     """The version the caller read.
 
-    Raises PreconditionRequired if they do not say, PreconditionFailed for no ETag of ours: a weak
-    one never matches here (RFC 9110 section 13.1.1), and ``*`` says nothing about what was read.
+    Raises PreconditionRequired if they do not say, Malformed for what is no list of ETags,
+    UnknownVersion for no ETag of ours: a weak one never matches here (RFC 9110 section 13.1.1),
+    and ``*`` says nothing about what was read.
     """
     if if_match is None or if_match.strip() == "*":
         raise PreconditionRequired(
             "if-match-required",
             "somebody else may have changed this: read it, then send its ETag in If-Match",
         )
-    for tag in if_match.split(","):
-        found = _TAG.fullmatch(tag.strip())
+    if not _LIST.fullmatch(if_match):
+        raise Malformed(
+            "if-match-malformed",
+            "If-Match is no ETag; send the one you read as it stands, quotes included, as in "
+            'If-Match: "v3"',
+            received=if_match[:60],
+        )
+    for tag in _TAG.findall(if_match):
+        found = _OURS.fullmatch(tag)
         if found is not None:
             return int(found[1])
-    raise PreconditionFailed(
+    raise UnknownVersion(
         "version-unknown",
         'If-Match holds no ETag of this service; read it again and send its ETag, such as "v3"',
         received=if_match[:60],

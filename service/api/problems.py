@@ -150,6 +150,8 @@ def _cut(text: str) -> str:
 def pointer_of(location: Sequence[str | int]) -> str:
     """A validator's location as a JSON Pointer into the body, or ``query/x`` and the like."""
     place, *parts = location
+    # Of a field whose name is at fault the validator adds a part that no JSON has.
+    parts = [part for part in parts if part != "[key]"]
     path = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
     return path if place == "body" else f"{place}{path}"
 
@@ -223,6 +225,16 @@ def _store_trouble(error: store.StoreError) -> Trouble:
     return Trouble(503, code, "Service unavailable", detail, headers={"Retry-After": "2"})
 
 
+_WAY_OUT: Final = {
+    "missing": "this field is required",
+    "extra_forbidden": "there is no such field here: check its spelling, or leave it out",
+    "timezone_aware": "give the offset too, as in 2026-01-31T08:00:00+08:00",
+    "date_from_datetime_parsing": "write the day as 2026-01-31",
+    "date_parsing": "write the day as 2026-01-31",
+}
+"""What the validator says in its own terms, said to whoever sent the field."""
+
+
 def _shape_trouble(error: RequestValidationError) -> Trouble:
     faults = error.errors()
     broken = next((fault for fault in faults if fault["type"] == "json_invalid"), None)
@@ -243,7 +255,7 @@ def _shape_trouble(error: RequestValidationError) -> Trouble:
             FieldError(
                 pointer_of(fault["loc"]),
                 fault["type"].replace("_", "-"),
-                fault["msg"].removeprefix("Value error, "),
+                _WAY_OUT.get(fault["type"], fault["msg"].removeprefix("Value error, ")),
                 None if fault["type"] == "missing" else fault.get("input"),
             )
             for fault in faults

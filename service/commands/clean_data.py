@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from rich.console import Console
 
 from service.commands.demo import made_by_demo
 from service.settings import load_settings
+from service.store.embedded import ensure_server
+from service.store.postgres_errors import EmbeddedServerError
 
 
 def register(app: typer.Typer) -> None:
@@ -40,12 +43,21 @@ def register(app: typer.Typer) -> None:
         if not yes:
             listed = ", ".join(map(str, found))
             typer.confirm(f"delete {listed} and everybody recorded there?", abort=True)
+        _stop_orphan(settings.postgres_dir)
         for path in found:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()
         Console().print(f"deleted: {', '.join(map(str, found))}", highlight=False)
+
+
+def _stop_orphan(postgres_dir: Path) -> None:
+    """Stop the server that a killed process left behind; without its files it would run on."""
+    if (postgres_dir / "cluster" / "postmaster.pid").exists():
+        # The last to leave stops it. What cannot be started holds nothing up: it is deleted.
+        with suppress(EmbeddedServerError):
+            ensure_server(postgres_dir).release()
 
 
 def in_use(postgres_dir: Path) -> bool:

@@ -11,7 +11,14 @@ from sqlalchemy import Engine
 from service.access.caller import SYSTEM, Actor
 from service.access.vault import Vault
 from service.policy import DEFAULT_POLICY, load_policy
-from service.settings import KEY_NAMES, Settings, load_keys, load_settings
+from service.settings import (
+    KEY_NAMES,
+    PREFIX,
+    Settings,
+    SettingsError,
+    load_keys,
+    load_settings,
+)
 from service.store import schema
 from service.store.embedded import ensure_server
 from service.store.engine import make_engine
@@ -36,6 +43,26 @@ def database(settings: Settings) -> Iterator[Settings]:
     }
     with ensure_server(settings.postgres_dir, start_timeout=settings.start_timeout_s) as server:
         yield settings.model_copy(update={"database_url": server.url, **files})
+
+
+@contextmanager
+def existing_database(settings: Settings) -> Iterator[Settings]:
+    """As ``database``, for a command that has nothing to do where the service never was.
+
+    Raises SettingsError: this data folder holds no database, or the database has no tables.
+    """
+    if settings.database_url is None and not (settings.postgres_dir / "cluster").exists():
+        raise SettingsError(
+            f"there is no database in {settings.data_dir}; go to the folder where the service was "
+            f"started ('make run', 'rehab-beds serve'), or set {PREFIX}DATA_DIR to its data folder"
+        )
+    with database(settings) as running:
+        with engine_of(running) as engine, engine.connect() as conn:
+            if not schema.current(conn):
+                raise SettingsError(
+                    "the database has no tables yet; run 'rehab-beds migrate' and try again"
+                )
+        yield running
 
 
 @contextmanager

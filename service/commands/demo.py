@@ -116,11 +116,22 @@ def keep_demo_keys(settings: Settings, keys: Mapping[Role, str]) -> None:
     new.replace(path)
 
 
-def show_demo_keys(console: Console, keys: Mapping[Role, str], address: str) -> None:
-    """Print the keys, and a first request to try."""
-    table = Table("role", "key", title=f"rehab-beds serves the demo city on {address}")
+def show_demo_keys(
+    console: Console,
+    keys: Mapping[Role, str],
+    facilities: Mapping[str, str | None],
+    address: str,
+) -> None:
+    """Print the keys, the facility that each acts for, and a first request to try.
+
+    ``facilities``: by key id; None for a key of the whole network.
+    """
+    table = Table("role", "key", "acts for", title=f"rehab-beds serves the demo city on {address}")
     for role, text in keys.items():
-        table.add_row(role.value, text)
+        table.add_row(role.value, text, facilities[text.rpartition("_")[0]] or "all")
+    # A key cut short could not be used.
+    table.columns[1].no_wrap = True
+    table.columns[1].min_width = max(map(len, keys.values()))
     console.print(table)
     console.print(
         f"try: curl -H 'Authorization: Bearer {keys[Role.DASHBOARD]}' {address}/api/v1/occupancy",

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from sqlalchemy import Engine
 
-from service.commands.database import context_of, database, engine_of
+from service.commands.database import context_of, engine_of, existing_database
 from service.errors import Malformed
 from service.settings import load_settings
 from service.store.engine import run
@@ -128,7 +128,7 @@ def register(app: typer.Typer) -> None:
         kind = resource_named(resource)
         how = _format_of(file, file_format)
         with (
-            database(load_settings()) as settings,
+            existing_database(load_settings()) as settings,
             engine_of(settings) as engine,
             file.open("rb") as opened,
         ):
@@ -161,7 +161,7 @@ def register(app: typer.Typer) -> None:
         """Write places or bed states as CSV or NDJSON, in the form ``import`` takes back."""
         kind = resource_named(resource)
         how = _format_of(file, file_format)
-        with database(load_settings()) as settings, engine_of(settings) as engine:
+        with existing_database(load_settings()) as settings, engine_of(settings) as engine:
             lines = export_lines(engine, context_of(settings), kind, how)
             if file is None:
                 sys.stdout.writelines(lines)

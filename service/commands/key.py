@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.access.caller import Role
-from service.commands.database import context_of, database, engine_of
+from service.commands.database import context_of, engine_of, existing_database
 from service.settings import load_settings
 from service.store.engine import run
 from service.workflow import keys
@@ -34,7 +34,7 @@ def create(
 ) -> None:
     """Make a key and show it, this once. Only its digest is kept."""
     expires_at = datetime.now(UTC) + timedelta(days=days) if days is not None else None
-    with database(load_settings()) as settings, engine_of(settings) as engine:
+    with existing_database(load_settings()) as settings, engine_of(settings) as engine:
         made = run(
             engine,
             keys.create_key,
@@ -51,9 +51,14 @@ def create(
 @_keys.command("list")
 def list_all() -> None:
     """Show every key by id: whose, what for, until when. Never a secret."""
-    with database(load_settings()) as settings, engine_of(settings) as engine:
+    with existing_database(load_settings()) as settings, engine_of(settings) as engine:
         found = run(engine, keys.list_keys, context_of(settings))
     table = Table("id", "name", "role", "facility", "created", "expires", "revoked")
+    # An id cut short could not be revoked.
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = max((len(key.id) for key in found), default=0)
+    for column in table.columns[1:]:
+        column.overflow = "fold"
     for key in found:
         table.add_row(
             key.id,
@@ -74,7 +79,7 @@ def revoke(
     ],
 ) -> None:
     """Revoke a key for good. Serving processes refuse it within two seconds."""
-    with database(load_settings()) as settings, engine_of(settings) as engine:
+    with existing_database(load_settings()) as settings, engine_of(settings) as engine:
         run(engine, keys.revoke_key, context_of(settings), key_id)
     Console().print(f"{key_id} is revoked")
 

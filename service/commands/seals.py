@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service.commands.database import database, engine_of
+from service.commands.database import engine_of, existing_database
 from service.settings import load_keys, load_settings
 from service.store.engine import run
 from service.store.seals import export_heads, head_line, read_head, verify
@@ -24,7 +24,10 @@ def export(
     after: Annotated[int, typer.Option(min=0, help="Only seals after this position.")] = 0,
 ) -> None:
     """Print each seal as a line of JSON; keep them where nobody of the database can write."""
-    with database(load_settings()) as settings, engine_of(settings, timeout_ms=0) as engine:
+    with (
+        existing_database(load_settings()) as settings,
+        engine_of(settings, timeout_ms=0) as engine,
+    ):
         for line in run(engine, lambda conn: [head_line(it) for it in export_heads(conn, after)]):
             typer.echo(line)
 
@@ -41,7 +44,10 @@ def check(
         expected = [read_head(line) for line in lines if line.strip()]
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
-    with database(load_settings()) as settings, engine_of(settings, timeout_ms=0) as engine:
+    with (
+        existing_database(load_settings()) as settings,
+        engine_of(settings, timeout_ms=0) as engine,
+    ):
         found = run(engine, verify, load_keys(settings).seal, expected)
     console = Console()
     for fault in found.faults:

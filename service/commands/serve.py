@@ -1,9 +1,13 @@
 """``rehab-beds serve``: the API, over the database that is set or the embedded one."""
 
 import os
+import signal
 import socket
 import tempfile
-from contextlib import nullcontext
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import FrameType
 from typing import Annotated, Any, Final
 
 import typer
@@ -23,6 +27,7 @@ from service.commands.demo import (
 )
 from service.settings import KEY_NAMES, PREFIX, Settings, load_settings
 from service.store.engine import run
+from service.store.keys import live_keys
 from service.worker import worker_beside
 
 GRACE_S: Final = 3
@@ -55,7 +60,7 @@ def register(app: typer.Typer) -> None:
         _require_free(settings)
         logs.configure(plain=demo)
         embedded = settings.database_url is None
-        with database(settings) as running:
+        with _leaving_when_told(), database(settings) as running:
             if embedded or demo:
                 bring_up_to_date(running)
             if demo:
@@ -65,14 +70,35 @@ def register(app: typer.Typer) -> None:
                 _serve(running)
 
 
+@contextmanager
+def _leaving_when_told() -> Iterator[None]:
+    """Turn SIGTERM into an ordinary exit, so that the embedded database is stopped too.
+
+    uvicorn ends well on the signal and then raises it again for whoever stood there before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _prepare_demo(settings: Settings) -> None:
     ctx = context_of(settings)
     console = Console()
     with engine_of(settings, timeout_ms=0) as engine:
         ensure_demo_city(engine, ctx, settings, console.print)
         keys = run(engine, ensure_demo_keys, ctx, demo_keys(settings))
+        facilities = {key.id: key.facility for key in run(engine, live_keys)}
     keep_demo_keys(settings, keys)
-    show_demo_keys(console, keys, f"http://{settings.host}:{settings.port}")
+    show_demo_keys(console, keys, facilities, f"http://{settings.host}:{settings.port}")
 
 
 def _serve(settings: Settings) -> None:

@@ -102,8 +102,14 @@ def add(
     request: str | None = None,
     basis: str | None = None,
     expected_end: datetime | None = None,
+    officer: str | None = None,
+    reason: str | None = None,
 ) -> StayRow:
-    """A new open episode; ``basis`` is the person's newest one in force unless given."""
+    """A new open episode; ``basis`` is the person's newest one in force unless given.
+
+    ``officer`` and ``reason``: who called an emergency, and why; any other admission has them in
+    the decision it rests on.
+    """
     return _row(
         conn.execute(
             insert(_TABLE)
@@ -115,6 +121,8 @@ def add(
                 basis_id=basis if basis is not None else _basis_in_force(conn, person),
                 state=StayState.ACTIVE.value,
                 admitted_at=admitted_at,
+                admission_officer=officer,
+                admission_reason=reason,
                 expected_end=expected_end,
                 recorded_at=now,
                 recorded_by=actor.id,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from service.access.scope import require_facility
+from service.access.scope import acts_for, require_facility
 from service.errors import Conflict, Invalid
 from service.lifecycle import RequestState, advance
 from service.store import events, requests, stays
@@ -143,11 +143,18 @@ def clear(
         ignoring=ignoring,
     )
     if others:
-        raise _in_the_way(others[0], place, person)
+        raise _in_the_way(ctx, others[0], place, person)
 
 
-def _in_the_way(other: Claim, place: Seat, person: str) -> Conflict:
+def _in_the_way(ctx: Context, other: Claim, place: Seat, person: str) -> Conflict:
     if other.person == person and other.bed != place.bed:
+        if not acts_for(ctx.actor, other.facility):
+            # Where somebody is treated by their own consent is no other facility's business.
+            return Conflict(
+                "person-elsewhere",
+                "at that time this person was in another facility; correct the time, or ask the "
+                "coordinator to end that stay first",
+            )
         return Conflict(
             "person-elsewhere",
             f"at that time this person was in stay {other.stay}; end it or begin a leave first, "

@@ -17,7 +17,6 @@ from service.access.scope import require_facility
 from service.errors import Conflict, Invalid, NotFound
 from service.lifecycle import advance
 from service.store import events
-from service.store.claims import promote_next
 from service.store.locks import lock
 from service.store.seats import locks_of, seats
 from service.store.tables.claims import ClaimKind, NextState
@@ -25,6 +24,7 @@ from service.store.tables.core import bed, bed_claim, bed_next, out_of_service_p
 from service.store.tables.inventory import OutOfServiceReason
 from service.workflow.beds import record_of
 from service.workflow.context import Context
+from service.workflow.departures import keep_promise
 from service.workflow.place_fields import BedRecord, BedStateFields
 from service.workflow.places import LIVE_CLAIM, check_editable
 from solver.codes import BedState
@@ -302,7 +302,7 @@ def write_state(
     fit = state is BedState.IN_SERVICE
     promoted = None
     if fit and promote and seen["promised_to"] is not None:
-        promoted = promote_next(conn, seen["id"], at, actor=ctx.actor, policy=ctx.policy)
+        promoted = keep_promise(conn, ctx, seen["id"], at)
     events.append(
         conn,
         ctx.actor,

@@ -21,6 +21,7 @@ from service.workflow.places import (
     live_use,
     merged,
     require_empty,
+    require_id_within,
     retire_within,
     values_of,
     write_change,
@@ -84,13 +85,14 @@ def create_bed(conn: Connection, ctx: Context, new: NewBed) -> BedRecord:
         NotFound: there is no such room.
         Forbidden: the caller speaks for another facility.
         Conflict: ``id-taken``, or the room is retired.
-        Invalid: the room is of another unit or facility than the one named, or an external
-            facility is given a bed that is not a surge place.
+        Invalid: the room is of another unit or facility than the one named, the id does not begin
+            with the room's, or an external facility is given a bed that is not a surge place.
     """
     owner = get_row(conn, room, new.room)
     home = get_row(conn, unit, owner["unit_id"])
     require_facility(ctx.actor, home["facility_id"])
     _check_room_is_meant(new, home)
+    require_id_within("bed", new.id, "room", new.room)
     at = lock(conn, facilities=[home["facility_id"]], units=[home["id"]], rooms=[new.room])
     check_editable("room", get_row(conn, room, new.room), None)
     _check_external(conn, new.kind, home["facility_id"])

@@ -3,22 +3,32 @@
 Any number of workers may run these; each row is taken under its person's lock and looked at again.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, select, update
+import structlog
+from sqlalchemy import Connection, Row, select, update
 
 from service.lifecycle import ProposalState, RequestState, TransferState
 from service.store import events, requests, transfers
 from service.store.claims import holds
 from service.store.claims.rows import Claim
+from service.store.engine import in_savepoint
 from service.store.engine import now as clock
 from service.store.locks import lock
+from service.store.postgres_errors import ServerGone
 from service.store.tables import core
+from service.store.transfers import TransferRow
 from service.workflow.context import Context
 from service.workflow.departures import people_behind
+from service.workflow.planning_decisions import close_decided_runs
 from service.workflow.transfer_ends import end_transfer
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
 
 BATCH: Final = 50
 """How many rows one transaction takes, so that none writes for long."""
@@ -37,7 +47,10 @@ class Lapsed:
 def lapse_holds(conn: Connection, ctx: Context, *, limit: int = BATCH) -> Lapsed:
     """Write every hold that is over and was not used, once: its request waits again, its
     transfer expires, and the bed can be offered to the next. An accepted hold lapses when grace
-    after the expected arrival is over; somebody on the way is never written off."""
+    after the expected arrival is over; somebody on the way is never written off.
+
+    A hold that cannot be written is undone alone and logged by its id; the others go on.
+    """
     seen = holds.lapsing(conn, clock(conn), limit)
     if not seen:
         return Lapsed()
@@ -46,22 +59,48 @@ def lapse_holds(conn: Connection, ctx: Context, *, limit: int = BATCH) -> Lapsed
         if hold.transfer is not None:
             people |= people_behind(conn, transfers.transfer(conn, hold.transfer).stay)
     now = lock(conn, persons=people)
-    written = ended = 0
-    for hold in seen:
-        if not holds.lapse(conn, hold.id, now=now):
-            continue
-        written += 1
-        if hold.request is not None:
-            row = requests.request(conn, hold.request)
-            if row.state in (RequestState.HELD, RequestState.ACCEPTED):
-                requests.step(conn, row, RequestState.WAITING, now=now)
-        if hold.transfer is not None:
-            move = transfers.transfer(conn, hold.transfer)
-            if move.state in (TransferState.APPROVED, TransferState.ACCEPTED):
-                end_transfer(conn, ctx, move, TransferState.EXPIRED, "hold_lapsed", now)
-                ended += 1
-        _told(conn, ctx, hold)
-    return Lapsed(holds=written, transfers=ended, more=len(seen) == limit)
+    done = [_alone(conn, hold.id, _lapse, ctx, hold, now) for hold in seen]
+    return Lapsed(
+        holds=sum(it.holds for it in done if it is not None),
+        transfers=sum(it.transfers for it in done if it is not None),
+        more=len(seen) == limit and any(it is not None for it in done),
+    )
+
+
+def _lapse(conn: Connection, ctx: Context, hold: Claim, now: datetime) -> Lapsed:
+    if not holds.lapse(conn, hold.id, now=now):
+        return Lapsed()
+    ended = 0
+    if hold.request is not None:
+        row = requests.request(conn, hold.request)
+        if row.state in (RequestState.HELD, RequestState.ACCEPTED):
+            requests.step(conn, row, RequestState.WAITING, now=now)
+    if hold.transfer is not None:
+        move = transfers.transfer(conn, hold.transfer)
+        if move.state in (TransferState.APPROVED, TransferState.ACCEPTED):
+            end_transfer(conn, ctx, move, TransferState.EXPIRED, "hold_lapsed", now)
+            ended = 1
+    _told(conn, ctx, hold)
+    return Lapsed(holds=1, transfers=ended)
+
+
+def _alone(
+    conn: Connection,
+    id_: str,
+    one: Callable[[Connection, Context, T, datetime], Lapsed],
+    ctx: Context,
+    row: T,
+    now: datetime,
+) -> Lapsed | None:
+    """Write one row of a batch by itself; None, and its id in the log, when it cannot be."""
+    try:
+        return in_savepoint(conn, one, ctx, row, now)
+    except ServerGone:
+        raise
+    except Exception as error:
+        # One faulty row must not keep every other bed from the people who wait.
+        _log.error("clock_row_failed", id=id_, error=type(error).__name__)
+        return None
 
 
 def expire_proposals(conn: Connection, ctx: Context, *, limit: int = BATCH) -> Lapsed:
@@ -69,34 +108,55 @@ def expire_proposals(conn: Connection, ctx: Context, *, limit: int = BATCH) -> L
     that nobody has approved or rejected."""
     before = clock(conn) - timedelta(hours=ctx.policy.clocks.proposal_hours)
     seen = transfers.unanswered(conn, before, limit)
-    people = {row.person for row in seen}
+    moves = _unanswered_moves(conn, before, limit)
+    people = {row.person for row in seen} | {move.person_id for move in moves}
     for row in seen:
         people |= people_behind(conn, row.stay)
     now = lock(conn, persons=people)
-    ended = 0
-    for row in seen:
-        fresh = transfers.transfer(conn, row.id)
-        if fresh.state is TransferState.PROPOSED:
-            end_transfer(conn, ctx, fresh, TransferState.EXPIRED, "not_answered", now)
-            ended += 1
-    moves = _expire_moves(conn, ctx, before, now, limit)
-    return Lapsed(transfers=ended, proposals=moves, more=limit in (len(seen), moves))
+    done = [_alone(conn, row.id, _expire, ctx, row, now) for row in seen]
+    full = len(seen) == limit and any(it is not None for it in done)
+    return Lapsed(
+        transfers=sum(it.transfers for it in done if it is not None),
+        proposals=_expire_moves(conn, ctx, moves, now),
+        more=full or len(moves) == limit,
+    )
 
 
-def _expire_moves(
-    conn: Connection, ctx: Context, before: datetime, now: datetime, limit: int
-) -> int:
+def _expire(conn: Connection, ctx: Context, row: TransferRow, now: datetime) -> Lapsed:
+    fresh = transfers.transfer(conn, row.id)
+    if fresh.state is not TransferState.PROPOSED:
+        return Lapsed()
+    end_transfer(conn, ctx, fresh, TransferState.EXPIRED, "not_answered", now)
+    return Lapsed(transfers=1)
+
+
+def _unanswered_moves(
+    conn: Connection, before: datetime, limit: int
+) -> Sequence[Row[Any, Any, Any]]:
     proposal, run = core.plan_proposal.c, core.planning_run.c
-    due = (
-        select(proposal.id)
+    return conn.execute(
+        select(proposal.id, proposal.run_id, proposal.person_id)
         .join(core.planning_run, run.id == proposal.run_id)
         .where(proposal.state == ProposalState.PROPOSED.value, run.finished_at <= before)
         .order_by(proposal.id)
         .limit(limit)
-    )
+    ).all()
+
+
+def _expire_moves(
+    conn: Connection, ctx: Context, moves: Sequence[Row[Any, Any, Any]], now: datetime
+) -> int:
+    """Close the moves and every run that has none left to decide on; the caller holds the
+    persons. The runs are locked before their moves, as whoever decides on one does."""
+    proposal, run = core.plan_proposal.c, core.planning_run.c
+    runs = {move.run_id for move in moves}
+    conn.execute(select(run.id).where(run.id.in_(runs)).order_by(run.id).with_for_update())
     expired = conn.execute(
         update(core.plan_proposal)
-        .where(proposal.id.in_(due), proposal.state == ProposalState.PROPOSED.value)
+        .where(
+            proposal.id.in_([move.id for move in moves]),
+            proposal.state == ProposalState.PROPOSED.value,
+        )
         .values(
             state=ProposalState.SUPERSEDED.value,
             decided_by=ctx.actor.id,
@@ -117,6 +177,7 @@ def _expire_moves(
             data={"run": row.run_id, "reason": "not_answered"},
             occurred_at=now,
         )
+    close_decided_runs(conn, {row.run_id for row in expired})
     return len(expired)
 
 

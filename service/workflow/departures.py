@@ -1,24 +1,29 @@
-"""Departures that others wait for: who leaves a bed, who was promised it, and calling it off."""
+"""Departures that others wait for: who leaves a bed, who was promised it, keeping the promise and
+calling it off."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
-from service.errors import Conflict
+from service.errors import Conflict, Refused
 from service.lifecycle import StayState, TransferState
-from service.store import events, stays, transfers
-from service.store.claims import promises
+from service.store import events, requests, stays, transfers
+from service.store.claims import Claim, Promise, promises, promote_next
 from service.store.claims.rows import on_beds
 from service.store.engine import now as clock
+from service.store.seats import Seat
 from service.store.seats import seat as read_seat
 from service.store.tables.claims import ClaimKind
 from service.workflow.context import Context
-from service.workflow.judgement import bed_taken
+from service.workflow.judgement import bed_taken, may_follow
 from solver.codes import BedState
 
 _LEAVING = (TransferState.APPROVED, TransferState.ACCEPTED, TransferState.IN_TRANSIT)
-_SOON_FIT = (BedState.IN_SERVICE, BedState.HOUSEKEEPING, BedState.CONTAMINATED)
+AWAITS_CLEANING: Final = (BedState.HOUSEKEEPING, BedState.CONTAMINATED)
+"""States of a bed that somebody has left: it is promised until it is recorded fit."""
+_SOON_FIT: Final = (BedState.IN_SERVICE, *AWAITS_CLEANING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,25 @@ def people_behind(conn: Connection, stay: str) -> set[str]:
         moving = (transfers.transfer(conn, it.transfer) for it in fresh if it.transfer is not None)
         looking = {it.stay for it in moving}
     return people
+
+
+def keep_promise(conn: Connection, ctx: Context, bed: str, now: datetime) -> Claim | None:
+    """The bed has become fit: its promise turns into a hold, which is returned, if rules and
+    relations still let its person in; see ``promote_next`` for the locks and for None."""
+
+    def fits(promise: Promise, place: Seat) -> bool:
+        asked = promise.request
+        overridden = requests.overrides_of(conn, asked, bed) if asked is not None else frozenset()
+        emergency = asked is not None and requests.request(conn, asked).emergency
+        try:
+            may_follow(
+                conn, ctx, promise.person, place, now, overridden=overridden, emergency=emergency
+            )
+        except Refused:
+            return False
+        return True
+
+    return promote_next(conn, bed, now, actor=ctx.actor, policy=ctx.policy, fits=fits)
 
 
 def call_off(conn: Connection, ctx: Context, stay: str, reason: str, now: datetime) -> None:

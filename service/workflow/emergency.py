@@ -11,25 +11,29 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from service.access.scope import acts_for
 from service.errors import Conflict, Refused
 from service.lifecycle import RequestState, StayState, TransferState
 from service.store import requests, stays, transfers
 from service.store.claims import holds, key_of, rows
 from service.store.claims.rows import Claim
 from service.store.locks import lock
+from service.store.network import load_network
 from service.store.requests import RequestRow
-from service.store.seats import Seat, locks_of, seats_of_unit, unit_seat
+from service.store.seats import Seat, locks_of, rooms_of_unit, seats_of_unit, unit_seat
 from service.store.tables.claims import ClaimKind
 from service.workflow.context import Context
 from service.workflow.departures import people_behind
 from service.workflow.discharge import told
 from service.workflow.judgement import judged, past_instant, reasoned, require_current
 from service.workflow.leave import divert, people_waiting_on, put_on_leave
+from service.workflow.person_view import require_visible
 from service.workflow.placement import release, settled
 from service.workflow.surge import put_up, room_for
 from service.workflow.transfer_ends import end_transfer
 from service.workflow.views import StayView, stay_view
-from solver.check import conflicts
+from service.workflow.visibility import hidden_stays
+from solver.check import claimants, conflicts, occupant, room_relations
 from solver.codes import BedState, UnitKind
 from solver.eligibility import due_papers, refusals
 from solver.eligibility import place as place_of
@@ -42,8 +46,9 @@ _USABLE: Final = (BedState.IN_SERVICE, BedState.HOUSEKEEPING)
 
 @dataclass(frozen=True, slots=True)
 class Emergency:
-    """Where to, at whose word. ``bed`` names one; without it a free bed that fits its room is
-    taken, and failing that a surge place is put up in ``room`` or the unit's first."""
+    """Where to, at whose word. ``bed`` names one; without it a free bed is taken, best among
+    people who may share a room with the person, and failing that a surge place is put up in
+    ``room`` or, unless named, in the first room of such company, else in the unit's first."""
 
     unit: str
     officer: str
@@ -71,16 +76,20 @@ def admit_emergency(
     A foreign hold of the named bed is ended: that request waits again, that transfer is
     superseded. An open stay of the person becomes a leave with its bed kept, a live transfer is
     cancelled or diverted, a hold of theirs is released; a request for an emergency is admitted.
+    The claim is flagged as an emergency's only where the company in the room forbids the person;
+    any other room stays guarded against whoever comes next.
 
     Raises:
         Refused: ``emergency-is-medical``, the unit is no medical care.
-        NotFound: no such person or unit. Invalid: no reason, an instant in the future.
+        NotFound: no such person or unit, or a facility's key calls somebody who is not theirs into
+            another facility. Invalid: no reason, an instant in the future.
         Conflict: ``already-there`` (said twice), ``person-merged``, ``no-room``,
             ``before-its-segment``.
     """
-    reasoned(emergency.reason)
-    reasoned(emergency.officer, "/officer")
+    why, officer = reasoned(emergency.reason), reasoned(emergency.officer, "/officer")
     unit = unit_seat(conn, emergency.unit)
+    if not acts_for(ctx.actor, unit.facility):
+        require_visible(conn, ctx, person)
     if unit.kind not in MEDICAL_KINDS:
         raise Refused(
             "emergency-is-medical",
@@ -88,7 +97,8 @@ def admit_emergency(
             "choose a ward or a hospital",
             unit=unit.unit,
         )
-    room = room_for(conn, unit, emergency.room)
+    first = room_for(conn, unit, emergency.room)
+    rooms = [first, *(it for it in rooms_of_unit(conn, unit.unit) if it != first)]
     beds = seats_of_unit(conn, unit.unit)
     people = {person} | people_waiting_on(conn, person) | _holders(conn, emergency.bed)
     locks = locks_of(beds)
@@ -99,12 +109,12 @@ def admit_emergency(
         facilities=[unit.facility],
         units=[] if alone else [unit.unit],
         units_exclusive=[unit.unit] if alone else [],
-        rooms={room, *locks["rooms"]},
+        rooms={*rooms, *locks["rooms"]},
         beds=locks["beds"],
     )
     require_current(conn, person)
     at = past_instant("occurred_at", emergency.occurred_at, now)
-    _not_there_yet(conn, person, unit.unit)
+    _not_there_yet(conn, ctx, person, unit.unit)
     divert(conn, ctx, person, now)
     live = requests.live_request(conn, person)
     if live is not None:
@@ -115,9 +125,16 @@ def admit_emergency(
             told(
                 conn, ctx, left, rows.segments(conn, left.id)[-1], "leave.begun", at, emergency=True
             )
-    chosen = _choose(conn, ctx, person, emergency, people, at, now)
+    ill = _in_ill_company(conn, ctx, person, unit.unit, now)
+    chosen = _choose(conn, ctx, person, emergency, people, ill, at, now)
     surge = chosen is None
-    taken = chosen if chosen is not None else put_up(conn, ctx, room, now)
+    if chosen is not None:
+        taken = chosen
+    else:
+        fit = [it for it in rooms if it not in ill] if emergency.room is None else []
+        taken = put_up(conn, ctx, fit[0] if fit else first, now)
+        holds.void_past_holds(conn, ctx.actor, taken.room, at, now=now, reason="emergency")
+    key = key_of(conn, person, cohort=taken.cohort)
     due = _due(conn, ctx, person, taken, now)
     admitted = live if live is not None and live.state is RequestState.ADMITTED else None
     stay = stays.add(
@@ -128,6 +145,8 @@ def admit_emergency(
         at,
         now=now,
         request=admitted.id if admitted is not None else None,
+        officer=officer,
+        reason=why,
     )
     claim = rows.add(
         conn,
@@ -138,8 +157,8 @@ def admit_emergency(
         at,
         None,
         now=now,
-        key=key_of(conn, person, cohort=taken.cohort),
-        emergency=True,
+        key=key,
+        emergency=bool(rows.blockers(conn, taken, person, at, None, key=key, stay=False)),
         stay=stay.id,
         request=stay.request,
     )
@@ -152,16 +171,17 @@ def admit_emergency(
         at,
         surge=surge,
         due=list(due),
-        officer=emergency.officer,
     )
     return EmergencyAdmission(stay_view(conn, stay), surge, due)
 
 
-def _not_there_yet(conn: Connection, person: str, unit: str) -> None:
+def _not_there_yet(conn: Connection, ctx: Context, person: str, unit: str) -> None:
     """The lane takes no key: a message sent twice is told what the first one did."""
     for row in stays.open_stays(conn, person):
         segment = rows.segments(conn, row.id)[-1]
         if segment.unit == unit and segment.kind is ClaimKind.STAY:
+            if hidden_stays(conn, ctx, [row]):
+                raise Conflict("already-there", f"this person is in unit {unit} already")
             raise Conflict(
                 "already-there",
                 f"this person is in bed {segment.bed} of unit {unit} already",
@@ -201,14 +221,17 @@ def _choose(
     person: str,
     emergency: Emergency,
     locked: set[str],
+    ill: frozenset[str],
     at: datetime,
     now: datetime,
 ) -> Seat | None:
-    """The bed to take: the named one if it can be had, else a free one in fit company."""
+    """The bed to take: the named one if it can be had; else a free one, best not in a room of
+    ``ill`` company: a real bed in the wrong company is better than none."""
     beds = {it.bed: it for it in seats_of_unit(conn, emergency.unit)}
     claims = rows.on_beds(conn, beds, now)
-    for bed, place in beds.items():
-        if bed not in ([emergency.bed] if emergency.bed is not None else beds):
+    for bed in sorted(beds, key=lambda it: (beds[it].room in ill, it)):
+        place = beds[bed]
+        if emergency.bed not in (None, bed):
             continue
         if place.state not in _USABLE or place.out_of_service:
             continue
@@ -216,11 +239,25 @@ def _choose(
         if claim is not None and not _end_hold(conn, ctx, claim, emergency, person, locked, now):
             continue
         key = key_of(conn, person, cohort=place.cohort)
-        anywhere = bed == emergency.bed
         holds.void_past_holds(conn, ctx.actor, place.room, at, now=now, reason="emergency")
-        if not rows.blockers(conn, place, person, at, None, key=key, stay=True, emergency=anywhere):
+        if not rows.blockers(conn, place, person, at, None, key=key, stay=True, emergency=True):
             return place
     return None
+
+
+def _in_ill_company(
+    conn: Connection, ctx: Context, person: str, unit: str, now: datetime
+) -> frozenset[str]:
+    """The unit's rooms where somebody is with whom the person may not share a room."""
+    network = load_network(conn, ctx.policy, units=[unit], persons=[person], now=now)
+    newcomer = occupant(network.persons[person])
+    found = set()
+    for room in network.rooms_of_unit[unit]:
+        there = {*claimants(network, room).values()} - {person}
+        others = [occupant(network.persons[it]) for it in there]
+        if room_relations(newcomer, others, network.rooms[room].cohort):
+            found.add(room)
+    return frozenset(found)
 
 
 def _end_hold(

@@ -22,9 +22,9 @@ from service.workflow.answers import arrival_of, check_decline, live_hold
 from service.workflow.context import Context
 from service.workflow.discharge import beds_of_rooms, vacate
 from service.workflow.discharge import told as stay_told
-from service.workflow.judgement import look_again, past_instant, reasoned
+from service.workflow.judgement import look_again, past_instant
 from service.workflow.transfer_ends import end_transfer, told
-from service.workflow.transfers import lock_transfer
+from service.workflow.transfers import end_as, lock_transfer
 from service.workflow.views import TransferView, transfer_view
 from solver.codes import COMPULSORY_CENTRES
 
@@ -168,11 +168,10 @@ def arrive(
 def turn_back(conn: Connection, ctx: Context, transfer: str, *, reason: str) -> TransferView:
     """The person comes back to the bed they left, which was kept for them.
 
-    Raises Conflict ``illegal-step``, Invalid without a reason.
+    Raises Conflict ``illegal-step``, Invalid without a reason, Forbidden for a facility that
+    neither sends nor receives.
     """
-    why = reasoned(reason)
-    now, row = lock_transfer(conn, transfer, behind=True)
-    return transfer_view(conn, end_transfer(conn, ctx, row, TransferState.TURNED_BACK, why, now))
+    return end_as(conn, ctx, transfer, TransferState.TURNED_BACK, reason=reason)
 
 
 def _go_on(

@@ -201,10 +201,10 @@ def refused(rules: Iterable[Refusal], relations: Iterable[Relation] = ()) -> Ref
         {"relation": it.value, "zh": RELATIONS[it][0], "en": RELATIONS[it][1]}
         for it in sorted(set(relations))
     ]
-    why = "; ".join(str(it["en"]) for it in [*no, *broken])
+    why = " ".join(str(it["en"]).rstrip(".") + "." for it in [*no, *broken])
     return Refused(
         "refused-by-rules",
-        f"this person may not be placed here: {why}. Choose another candidate",
+        f"this person may not be placed here: {why} Choose another candidate",
         refusals=no,
         relations=broken,
     )
@@ -269,6 +269,10 @@ def look_again(
         Refused: with every rule and relation that says no.
         Conflict: ``bed-taken`` or ``bed-not-in-service``.
     """
+    taken = on_beds(conn, [seat.bed], now).get(seat.bed)
+    if taken is not None and taken.person != person:
+        # Whoever lost the race is told at once; the rules of a taken bed are of no use to them.
+        raise bed_taken(conn, seat.bed, now, person=person)
     network, who = judged(conn, ctx, person, seat, now, at=at, emergency=emergency)
     no = blocking(refusals(who, place(network, seat.bed)), overridden)
     broken = conflicts(network, person, seat.bed)

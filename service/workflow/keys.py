@@ -76,16 +76,19 @@ def _check_facility(conn: Connection, role: Role, facility: str | None) -> None:
     if role in FACILITY_ROLES:
         if facility is None:
             raise Invalid.field(
-                "/facility", "facility-missing", f"a {role} acts for one facility: name it"
+                "/facility", "facility-missing", f"a {role} key acts for one facility: give its id"
             )
         if not store.facility_exists(conn, facility):
             raise Invalid.field(
-                "/facility", "unknown-facility", "there is no such facility", facility
+                "/facility",
+                "unknown-facility",
+                f"there is no facility {facility!r}: give the id of one that is recorded",
+                facility,
             )
     elif facility is not None:
         raise Invalid.field(
             "/facility",
             "facility-out-of-place",
-            f"a {role} acts for the whole network: leave the facility out",
+            f"a {role} key acts for the whole network: leave the facility out",
             facility,
         )

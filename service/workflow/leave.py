@@ -90,6 +90,10 @@ def end_leave(
         )
     at = past_instant("occurred_at", occurred_at, now)
     leave = _last(conn, row)
+    if leave.bed != place.bed:
+        raise Conflict(
+            "world-moved", "another bed is kept for them since a moment ago; look again", stay=stay
+        )
     _check_order(leave, at)
     _check_fit(seat(conn, place.bed))
     may_stay(conn, ctx, row.person, place, now)

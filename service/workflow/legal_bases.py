@@ -1,6 +1,6 @@
 """Legal bases: the decision or agreement that lets somebody be in a bed, its days, its service."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import StringConstraints
@@ -21,7 +21,8 @@ from service.workflow.versions import require_version
 from solver.codes import CUSTODIAL_BASES, Ground, LegalBasis, Organ
 
 LONGEST_TERM_YEARS: Final = 3
-"""A compulsory term is two years, extended once by at most one (Anti-Drug Law art. 47)."""
+"""A compulsory term is two years, extended once by at most one (Anti-Drug Law art. 47). Both of its
+days count, so the last is the day before an anniversary of the first."""
 
 
 class NewLegalBasis(Strict):
@@ -121,7 +122,7 @@ def _check_members(new: NewLegalBasis) -> None:
                     "missing",
                     f"a compulsory decision names its {name}: one of {', '.join(codes)}",
                 )
-        latest = _years_after(new.starts_on, LONGEST_TERM_YEARS)
+        latest = _years_after(new.starts_on, LONGEST_TERM_YEARS) - timedelta(days=1)
         if new.ends_on > latest:
             raise Invalid.field(
                 "/ends_on",

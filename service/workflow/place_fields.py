@@ -32,7 +32,8 @@ PlaceId = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$"),
     Field(
-        description="Readable id: lower-case letters, digits, dots and dashes",
+        description="Readable id: lower-case letters, digits, dots and dashes; a unit's begins "
+        "with its facility's and a dot, a room's with its unit's, a bed's with its room's",
         examples=["psc-1.w2"],
     ),
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from service.access.scope import facility_scope
-from service.errors import Conflict, NotFound
+from service.errors import Conflict, Forbidden, NotFound
 from service.lifecycle import LIVE_REQUEST_STATES, RequestState, StayState
 from service.store import events, requests, stays
 from service.store.claims import holds, promises, rows
@@ -15,7 +15,7 @@ from service.store.requests import RequestRow
 from service.workflow.context import Context
 from service.workflow.judgement import reasoned, require_current
 from service.workflow.views import RequestView, request_view
-from service.workflow.visibility import hidden, require_request
+from service.workflow.visibility import hidden, hidden_requests, require_request
 from solver import ranking
 from solver.domain import Network
 
@@ -30,11 +30,18 @@ def submit(
 
     Raises:
         NotFound: no such person.
+        Forbidden: the police side asks for somebody treated by their own consent; whether there
+            is a stay or a request is not told.
         Conflict: ``request-live`` naming it, ``person-in-a-bed`` naming the stay (ask for a
             transfer), or ``person-merged``.
     """
     now = lock(conn, persons=[person])
     require_current(conn, person)
+    if hidden(conn, ctx, [person]):
+        raise Forbidden(
+            "not-for-this-role",
+            "this key may not ask for a bed for this person; ask the coordinator",
+        )
     live = requests.live_request(conn, person)
     if live is not None:
         raise Conflict(
@@ -116,8 +123,8 @@ def listed(
         rows = requests.page(
             conn, after=after, limit=limit, states=states, person=person, held_at=scope
         )
-        unseen = hidden(conn, ctx, (row.person for row in rows))
-        found += [row for row in rows if row.person not in unseen]
+        unseen = hidden_requests(conn, ctx, rows)
+        found += [row for row in rows if row.id not in unseen]
         if len(rows) < limit:
             break
         after = rows[-1].id

@@ -32,6 +32,8 @@ from service.workflow.versions import require_version
 
 M = TypeVar("M", bound=BaseModel)
 
+_EXAMPLES: Final[Mapping[str, str]] = {"unit": "w4", "room": "r03", "bed": "b6"}
+
 
 def get_row(conn: Connection, table: Table, place: str) -> RowMapping:
     """The row of a place. Raises NotFound naming what and which."""
@@ -101,6 +103,27 @@ def plain(value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(plain(one) for one in value)
     return value
+
+
+def require_id_within(what: str, place: str, within: str, parent: str) -> None:
+    """Refuse the id of a new ``what`` that does not say where it stands.
+
+    Ids are hierarchical: a unit's begins with its facility's and a dot, a room's with its unit's,
+    a bed's with its room's. So a slip of the pen, in the id or in the place named, makes no bed
+    that does not exist. ``within`` is the kind of place, ``parent`` its id.
+
+    Raises Invalid naming the id and what it must begin with.
+    """
+    start = f"{parent}."
+    if not place.startswith(start) or place == start:
+        raise Invalid.field(
+            "/id",
+            "id-not-within",
+            f"the id {place} does not begin with '{start}', as that of a {what} in {within} "
+            f"{parent} must; correct the id, as in '{start}{_EXAMPLES[what]}', or name the "
+            f"{within} it stands in",
+            place,
+        )
 
 
 def insert_new(conn: Connection, table: Table, values: Mapping[str, Any]) -> None:

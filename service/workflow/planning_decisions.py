@@ -6,6 +6,7 @@ person's move becomes a decision with a hold, a resident's move an approved tran
 bed somebody must leave first becomes a promise behind that departure.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,11 +17,13 @@ from service.errors import Conflict, NotFound
 from service.lifecycle import ProposalState, RunState, advance
 from service.store import events
 from service.store.engine import now
+from service.store.locks import lock
+from service.store.seats import seat
 from service.store.tables.core import plan_proposal, planning_run
 from service.workflow import decisions, transfers
 from service.workflow.context import Context
 from service.workflow.decisions import Choice
-from service.workflow.departures import occupant_of
+from service.workflow.departures import AWAITS_CLEANING, occupant_of
 from service.workflow.judgement import reasoned
 from solver.codes import MoveReason
 from solver.explain import reason_words
@@ -99,6 +102,7 @@ def approve(
             ``earlier-move-first`` (names the proposal to decide on first) or ``illegal-step``.
             Nothing is changed.
     """
+    _lock_people(conn, proposal)
     row = _open(conn, proposal, ProposalState.APPROVED)
     _earlier_moves(conn, row)
     words = reasoned(reason)
@@ -112,6 +116,16 @@ def approve(
         raise _superseded(row, moved_on) from moved_on
     _decided(conn, ctx, row, ProposalState.APPROVED, officer, words, transfer)
     return _read(conn, proposal)
+
+
+def _lock_people(conn: Connection, proposal: str) -> None:
+    """Lock who moves and whoever is in the bed they move to, before any row of the plan: whoever
+    holds a person may go on to their proposals."""
+    found = conn.execute(select(_c.person_id, _c.to_bed_id).where(_c.id == proposal)).one_or_none()
+    if found is None:
+        return
+    leaving = occupant_of(conn, found.to_bed_id)
+    lock(conn, persons={found.person_id, *([leaving.person] if leaving is not None else [])})
 
 
 def _open(conn: Connection, proposal: str, to: ProposalState) -> RowMapping:
@@ -197,8 +211,11 @@ def _move_resident(conn: Connection, ctx: Context, row: RowMapping, reason: str)
 
 
 def _behind_a_departure(conn: Connection, row: RowMapping) -> bool:
-    """Whether somebody's approved move must free the bed first and has not done so yet."""
-    return bool(row["after"]) and occupant_of(conn, row["to_bed_id"]) is not None
+    """Whether somebody's approved move must free the bed first, or has and it awaits cleaning."""
+    if not row["after"]:
+        return False
+    bed = row["to_bed_id"]
+    return occupant_of(conn, bed) is not None or seat(conn, bed).state in AWAITS_CLEANING
 
 
 def _superseded(row: RowMapping, cause: Conflict | NotFound) -> Conflict:
@@ -233,15 +250,7 @@ def _decided(
             version=_c.version + 1,
         )
     )
-    left = conn.execute(
-        select(_c.id).where(_c.run_id == row["run_id"], _c.state == ProposalState.PROPOSED).limit(1)
-    ).first()
-    if left is None:
-        conn.execute(
-            update(planning_run)
-            .where(planning_run.c.id == row["run_id"])
-            .values(state=RunState.APPLIED, version=planning_run.c.version + 1)
-        )
+    close_decided_runs(conn, [row["run_id"]])
     events.append(
         conn,
         ctx.actor,
@@ -252,6 +261,22 @@ def _decided(
         bed=row["to_bed_id"],
         data={"run": row["run_id"], "transfer": transfer},
         occurred_at=at,
+    )
+
+
+def close_decided_runs(conn: Connection, runs: Collection[str]) -> None:
+    """Close those of the runs that have no move left to decide on; the caller holds the runs."""
+    open_moves = select(_c.id).where(
+        _c.run_id == planning_run.c.id, _c.state == ProposalState.PROPOSED
+    )
+    conn.execute(
+        update(planning_run)
+        .where(
+            planning_run.c.id.in_(sorted(runs)),
+            planning_run.c.state == RunState.SOLVED,
+            ~open_moves.exists(),
+        )
+        .values(state=RunState.APPLIED, version=planning_run.c.version + 1)
     )
 
 

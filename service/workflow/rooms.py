@@ -20,6 +20,7 @@ from service.workflow.places import (
     live_use,
     merged,
     require_empty,
+    require_id_within,
     retire_rows,
     retire_within,
     values_of,
@@ -73,7 +74,8 @@ def create_room(conn: Connection, ctx: Context, new: NewRoom) -> RoomRecord:
         NotFound: there is no such unit.
         Forbidden: the caller speaks for another facility.
         Conflict: ``id-taken``, or the unit is retired.
-        Invalid: the unit is of another facility than the one named.
+        Invalid: the unit is of another facility than the one named, or the id does not begin with
+            the unit's.
     """
     owner = get_row(conn, unit, new.unit)
     require_facility(ctx.actor, owner["facility_id"])
@@ -85,6 +87,7 @@ def create_room(conn: Connection, ctx: Context, new: NewRoom) -> RoomRecord:
             "name a unit of that facility, or leave 'facility' out",
             new.unit,
         )
+    require_id_within("room", new.id, "unit", new.unit)
     lock(conn, facilities=[owner["facility_id"]], units=[new.unit])
     check_editable("unit", get_row(conn, unit, new.unit), None)
     values = values_of(new, exclude={"unit", "facility"})

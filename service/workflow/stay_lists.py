@@ -6,7 +6,7 @@ from service.access.scope import facility_scope, require_facility
 from service.store import stays
 from service.workflow.context import Context
 from service.workflow.views import StayView, stay_view
-from service.workflow.visibility import hidden, require_stay
+from service.workflow.visibility import hidden_stays, require_stay
 
 
 def get(conn: Connection, ctx: Context, stay: str) -> StayView:
@@ -45,8 +45,8 @@ def listed(
             person=person,
             open_only=open_only,
         )
-        unseen = hidden(conn, ctx, (row.person for row in rows))
-        found += [stay_view(conn, row) for row in rows if row.person not in unseen]
+        unseen = hidden_stays(conn, ctx, rows)
+        found += [stay_view(conn, row) for row in rows if row.id not in unseen]
         if len(rows) < limit:
             break
         after = rows[-1].id

@@ -22,12 +22,12 @@ from service.store.seats import Seat, seat, seats
 from service.store.tables.claims import ClaimKind
 from service.store.transfers import TransferRow
 from service.workflow.context import Context
-from service.workflow.departures import departing, occupant_of, people_behind
+from service.workflow.departures import AWAITS_CLEANING, departing, occupant_of, people_behind
 from service.workflow.judgement import bed_taken, lawful, look_again, may_follow, reasoned
 from service.workflow.transfer_ends import end_transfer, told
 from service.workflow.views import TransferView, transfer_view
 from solver.check import immovable
-from solver.codes import BedState, MoveReason
+from solver.codes import MoveReason
 from solver.eligibility import transition_allowed
 
 
@@ -122,7 +122,7 @@ def approve(conn: Connection, ctx: Context, transfer: str, *, reason: str) -> Tr
         )
     claim = on_beds(conn, [target.bed], now).get(target.bed)
     occupied = claim is not None and claim.kind is not ClaimKind.HOLD
-    dirty = seat(conn, target.bed).state in (BedState.HOUSEKEEPING, BedState.CONTAMINATED)
+    dirty = seat(conn, target.bed).state in AWAITS_CLEANING
     if occupied or (claim is None and dirty):
         waits_for = departing(conn, target.bed, leaving, now)
         may_follow(conn, ctx, row.person, target, now)
@@ -166,7 +166,7 @@ def approve(conn: Connection, ctx: Context, transfer: str, *, reason: str) -> Tr
 
 def reject(conn: Connection, ctx: Context, transfer: str, *, reason: str) -> TransferView:
     """A coordinator says no to a proposed transfer. Raises Conflict ``illegal-step``, Invalid."""
-    return _end(conn, ctx, transfer, TransferState.REJECTED, reasoned(reason))
+    return end_as(conn, ctx, transfer, TransferState.REJECTED, reason=reason)
 
 
 def cancel(conn: Connection, ctx: Context, transfer: str, *, reason: str) -> TransferView:
@@ -176,7 +176,7 @@ def cancel(conn: Connection, ctx: Context, transfer: str, *, reason: str) -> Tra
     Raises Conflict ``illegal-step``, Invalid without a reason, Forbidden for a facility that
     neither sends nor receives.
     """
-    return _end(conn, ctx, transfer, TransferState.CANCELLED, reasoned(reason))
+    return end_as(conn, ctx, transfer, TransferState.CANCELLED, reason=reason)
 
 
 def get(conn: Connection, ctx: Context, transfer: str) -> TransferView:
@@ -270,9 +270,15 @@ def _check_transition(origin: Seat, target: Seat) -> None:
         )
 
 
-def _end(
-    conn: Connection, ctx: Context, transfer: str, to: TransferState, reason: str
+def end_as(
+    conn: Connection, ctx: Context, transfer: str, to: TransferState, *, reason: str
 ) -> TransferView:
+    """End a transfer without arrival, at the word of somebody it concerns.
+
+    Raises Conflict ``illegal-step``, Invalid without a reason, Forbidden for a facility that
+    neither sends nor receives.
+    """
+    why = reasoned(reason)
     now, row = lock_transfer(conn, transfer, behind=True)
     if not involved(conn, ctx, row):
         raise Forbidden(
@@ -280,4 +286,4 @@ def _end(
             "only the sending or the receiving facility, or a coordinator, may do this",
             transfer=transfer,
         )
-    return transfer_view(conn, end_transfer(conn, ctx, row, to, reason, now))
+    return transfer_view(conn, end_transfer(conn, ctx, row, to, why, now))

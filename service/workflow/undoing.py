@@ -8,7 +8,7 @@ from service.access.scope import require_facility
 from service.errors import Conflict
 from service.lifecycle import RequestState, StayState, TransferState, advance
 from service.store import requests, stays, transfers
-from service.store.claims import people_promised, promises, promote_next, rows
+from service.store.claims import people_promised, promises, rows
 from service.store.claims.rows import Claim
 from service.store.locks import lock
 from service.store.seats import locks_of, seat, seats
@@ -17,6 +17,7 @@ from service.store.tables.claims import StayEnd
 from service.store.transfers import TransferRow
 from service.workflow.context import Context
 from service.workflow.corrections import give_back, no_transfer
+from service.workflow.departures import keep_promise
 from service.workflow.discharge import told as stay_told
 from service.workflow.judgement import reasoned
 from service.workflow.transfer_ends import told
@@ -161,4 +162,4 @@ def _offer_on(conn: Connection, ctx: Context, bed: str, locked: set[str], now: d
     """The bed is free after all: whoever it was promised to gets it held."""
     promise = promises.promised(conn, bed)
     if promise is not None and promise.person in locked:
-        promote_next(conn, bed, now, actor=ctx.actor, policy=ctx.policy)
+        keep_promise(conn, ctx, bed, now)

@@ -20,6 +20,7 @@ from service.workflow.places import (
     live_use,
     merged,
     require_empty,
+    require_id_within,
     retire_rows,
     retire_within,
     rooms_of_unit,
@@ -69,12 +70,13 @@ def create_unit(conn: Connection, ctx: Context, new: NewUnit) -> UnitRecord:
         NotFound: there is no such facility.
         Forbidden: the caller speaks for another facility.
         Conflict: ``id-taken``, or the facility is retired.
-        Invalid: its kind does not fit the facility.
+        Invalid: its kind does not fit the facility, or its id does not begin with the facility's.
     """
     require_facility(ctx.actor, new.facility)
     lock(conn, facilities=[new.facility])
     owner = get_row(conn, facility, new.facility)
     check_editable("facility", owner, None)
+    require_id_within("unit", new.id, "facility", new.facility)
     _check_kind(new.kind, owner)
     values = values_of(new, exclude={"facility"})
     insert_new(conn, unit, {"id": new.id, "facility_id": new.facility, **values, "version": 1})

@@ -12,6 +12,7 @@ from service.lifecycle import (
     KINDS,
     LIVE_REQUEST_STATES,
     LIVE_TRANSFER_STATES,
+    NEXT_ACTION,
     STEPS,
     advance,
     possible,
@@ -79,16 +80,99 @@ def test_each_step_is_possible_or_answered_with_what_is(kind, correcting):
             "present": present.value,
             "asked": asked.value,
             "possible": sorted(allowed.get(present, set())),
+            "next": NEXT_ACTION[kind][present],
         }
 
 
 def test_the_sentence_names_the_way_on():
     with pytest.raises(Conflict, match="illegal-step") as caught:
-        advance("request", "admitted", KINDS["request"]("held"))
+        advance("request", "held", KINDS["request"]("held"))
     assert caught.value.detail == (
-        "a request that is admitted cannot become held; from here it can become: nothing, "
-        "this is a final state"
+        "a request that is held cannot become held; what can be done now: the receiving facility "
+        "accepts the person or declines; or release the hold to decide for another bed, withdraw "
+        "the request, or record the person's refusal"
     )
+    with pytest.raises(Conflict, match="illegal-step") as caught:
+        advance("request", "withdrawn", KINDS["request"]("held"))
+    assert caught.value.detail == (
+        "a request that is withdrawn cannot become held; what can be done now: submit a new "
+        "request if the person needs a bed"
+    )
+
+
+ACTIONS = {
+    "request": """
+        held: decide
+        accepted: accepts
+        waiting: declines release
+        withdrawn: withdraw
+        refused: refusal
+        no_lawful_bed: no_lawful_bed
+        admitted: admission
+        not_arrived: did_not_arrive
+    """,
+    "transfer": """
+        approved: approve
+        rejected: reject
+        cancelled: cancel
+        accepted: accepts
+        declined: declines
+        in_transit: departure
+        completed: arrival
+        turned_back: return
+    """,
+    "stay": """
+        on_leave: leave
+        discharge_due: due
+        ended: discharge
+    """,
+    "bed": """
+        in_service: in_service
+        housekeeping: housekeeping
+        contaminated: contaminated
+        closing: closing
+        closed: closed
+    """,
+    "run": """
+        solved: solved
+        failed: failed
+        applied: approve
+        superseded: supersedes
+    """,
+    "proposal": """
+        approved: approve
+        rejected: reject
+        superseded: supersedes
+    """,
+}
+OF_THEMSELVES = {
+    ("transfer", "superseded"),  # a newer decision
+    ("transfer", "expired"),  # the clock
+    ("transfer", "diverted"),  # an emergency
+    ("transfer", "escaped"),  # the stay's discharge
+    ("transfer", "died"),
+    ("run", "running"),  # the worker
+    ("run", "queued"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_state_has_words_for_what_to_do_next(kind):
+    assert set(NEXT_ACTION[kind]) == set(KINDS[kind])
+    assert all(words.strip() for words in NEXT_ACTION[kind].values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_words_name_the_action_behind_each_possible_step(kind):
+    actions = table(ACTIONS[kind])
+    # Nobody takes back that a discharge is due: a return from leave makes the stay active.
+    actions["active"] = {"return"}
+    for present in KINDS[kind]:
+        for asked in possible(kind, present):
+            if (kind, asked) in OF_THEMSELVES or (present, asked) == ("discharge_due", "active"):
+                continue
+            for action in actions[asked]:
+                assert action.replace("_", " ") in NEXT_ACTION[kind][present], (present, asked)
 
 
 @pytest.mark.parametrize(

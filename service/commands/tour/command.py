@@ -11,7 +11,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from service.access.caller import Role
-from service.commands.database import context_of, database, engine_of
+from service.commands.database import context_of, engine_of, existing_database
 from service.commands.tour.night import Night, TourStopped
 from service.commands.tour.story import SCENES
 from service.settings import load_settings
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         address = url or f"http://{settings.host}:{settings.port}"
         console = Console()
         with (
-            database(settings) as running,
+            existing_database(settings) as running,
             engine_of(running) as engine,
             httpx.Client(base_url=address, timeout=60, trust_env=False) as client,
         ):

@@ -46,7 +46,11 @@ class NextState(StrEnum):
 
 
 class Stay(SQLModel, table=True):
-    """A person's episode at one facility; its claims are its segments."""
+    """A person's episode at one facility; its claims are its segments.
+
+    ``admission_officer`` and ``admission_reason``: who called an emergency, and why. Any other
+    admission has both in its decision.
+    """
 
     __tablename__ = "stay"
     __table_args__ = (
@@ -64,6 +68,8 @@ class Stay(SQLModel, table=True):
     basis_id: str | None = text(default=None, foreign_key="legal_basis.id")
     state: str = text(default=StayState.ACTIVE.value)
     admitted_at: datetime = instant()
+    admission_officer: str | None = text(default=None)
+    admission_reason: str | None = text(default=None)
     expected_end: datetime | None = instant(default=None)
     ended_at: datetime | None = instant(default=None)
     end_code: str | None = text(default=None)
@@ -76,10 +82,10 @@ class Stay(SQLModel, table=True):
 class BedClaim(SQLModel, table=True):
     """A range of time in which a bed is taken. See the module's text for the three kinds.
 
-    ``mix_key`` is set in shared rooms only: two live claims of one room whose times overlap must
-    carry the same key, unless either is an emergency's. ``accepted_at``: the receiving side
-    accepted the hold. ``used_at``: its person arrived on it. ``expected_end``: the forecast return
-    from a leave. ``lapsed_at``: the lapse event of an unused hold was written.
+    ``mix_key``: two live claims of one room whose times overlap must carry the same key, unless
+    either is an emergency's. ``accepted_at``: the receiving side accepted the hold. ``used_at``:
+    its person arrived on it. ``expected_end``: the forecast return from a leave. ``lapsed_at``:
+    the lapse event of an unused hold was written.
     """
 
     __tablename__ = "bed_claim"

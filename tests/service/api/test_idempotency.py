@@ -65,6 +65,7 @@ def test_the_same_key_with_another_body_is_refused_and_changes_nothing(
     first = officer("POST", MARKS, json={"text": "one"}, headers=key)
     other = officer("POST", MARKS, json={"text": "other"}, headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+    assert other.json()["title"] == "Idempotency-Key used before"
     assert marks("other") == 0
     again = officer("POST", MARKS, json={"text": "one"}, headers=key)
     assert again.content == first.content

@@ -92,15 +92,47 @@ def test_a_change_needs_the_version_that_was_read(officer: Holder, marks: Count)
     assert marks("edited") == 0
 
 
-@pytest.mark.parametrize("tag", ['"v2"', '"v4"', 'W/"v3"', '"3"', "v3", '""', '"v9999999999"'])
-def test_a_version_that_is_not_the_present_one_is_refused(officer: Holder, marks: Count, tag: str):
+@pytest.mark.parametrize(
+    ("tag", "code", "title"),
+    [
+        *((it, "version-stale", "Changed since you read it") for it in ('"v2"', '"v4"')),
+        *(
+            (it, "version-unknown", "If-Match names no version known here")
+            for it in ('W/"v3"', '"3"', '""', '"*"', '"v9999999999"', '"a,b", W/"v3"')
+        ),
+    ],
+)
+def test_a_version_that_is_not_the_present_one_is_refused(
+    officer: Holder, marks: Count, tag: str, code: str, title: str
+):
     answer = officer("PUT", f"{MARKS}/stale", headers={"If-Match": tag})
-    assert answer.status_code == 412
-    assert answer.json()["code"] in {"version-stale", "version-unknown"}
+    assert (answer.status_code, answer.json()["code"]) == (412, code)
+    assert answer.json()["title"] == title
     assert marks("stale") == 0
 
 
-@pytest.mark.parametrize("tag", ['"v3"', '"other", "v3"'])
+@pytest.mark.parametrize(
+    "tag",
+    ["v3", "3", '"v3', 'v"3"', '"v 3"', '"v3" "v3"', 'v2, "v3"', "", ",", '*, "v3"', 'w/"v3"'],
+)
+def test_an_if_match_that_is_no_etag_is_malformed_and_shown_how(
+    officer: Holder, marks: Count, tag: str
+):
+    answer = officer("PUT", f"{MARKS}/stale", headers={"If-Match": tag})
+    assert (answer.status_code, answer.json()["code"]) == (400, "if-match-malformed")
+    assert answer.json()["title"] == "Request cannot be read"
+    assert 'If-Match: "v3"' in answer.json()["detail"]
+    assert answer.json()["received"] == tag
+    assert marks("stale") == 0
+
+
+def test_a_long_if_match_is_answered_too(officer: Holder):
+    for many in (", " * 10_000, '"a", ' * 5_000):
+        answer = officer("PUT", f"{MARKS}/stale", headers={"If-Match": f"{many}x"})
+        assert answer.json()["code"] == "if-match-malformed"
+
+
+@pytest.mark.parametrize("tag", ['"v3"', '"other", "v3"', '"a,b","v3"', ' , "v3",'])
 def test_the_present_version_may_be_changed_and_the_answer_has_the_next(officer: Holder, tag: str):
     answer = officer("PUT", f"{MARKS}/fresh", headers={"If-Match": tag})
     assert answer.status_code == 200

@@ -216,6 +216,38 @@ def test_a_transfer_goes_its_way_and_is_taken_back(city: World, holders: Holders
     assert ok(desk("GET", f"{V1}/stays/{stay['id']}"))["state"] == "active"
 
 
+def test_an_auditor_reads_who_decided_what_seeing_what(city: World, holders: Holders):
+    request, bed = decided(city, holders[Role.INTAKE_OFFICER])
+    path = f"{V1}/placement-requests/{request}"
+    answer = {"code": "no_bed", "reason": "broken frame"}
+    ok(holders[Role.FACILITY_ADMIN]("POST", f"{path}/decline", json=answer))
+    for role in (Role.AUDITOR, Role.COORDINATOR, Role.INTAKE_OFFICER, Role.CLINICIAN):
+        found = ok(holders[role]("GET", f"{path}/decisions"))
+        [decision], [decline] = found["decisions"], found["declines"]
+        assert (decision["bed"], decision["officer"], decision["reason"]) == (
+            bed,
+            DECISION["officer"],
+            DECISION["reason"],
+        )
+        assert set(decision) >= {
+            "decided_by",
+            "rank",
+            "alternatives",
+            "network_position",
+            "policy_version",
+            "overrides",
+            "decided_at",
+            "proposal",
+        }
+        assert {name: decline[name] for name in answer} == answer
+    problem(
+        holders[Role.AUDITOR]("GET", f"{V1}/placement-requests/rq_1/decisions"),
+        404,
+        "request-not-found",
+    )
+    problem(holders[Role.FACILITY_ADMIN]("GET", f"{path}/decisions"), 403, "role-not-allowed")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "pointer"),
     [

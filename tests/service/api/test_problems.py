@@ -70,7 +70,7 @@ def test_each_wrong_field_is_named_with_its_value_and_way_out(officer: Holder, m
 def test_a_missing_field_is_named(officer: Holder):
     body = problem(officer("POST", MARKS, json={}), 422, "invalid-request")
     assert body["errors"] == [
-        {"pointer": "/text", "code": "missing", "message": "Field required", "value": None}
+        {"pointer": "/text", "code": "missing", "message": "this field is required", "value": None}
     ]
 
 
@@ -262,6 +262,10 @@ def test_any_received_value_can_be_shown_in_json(value: object):
 )
 def test_locations_become_json_pointers(location: tuple[str | int, ...], pointer: str):
     assert pointer_of(location) == pointer
+
+
+def test_a_name_that_is_not_one_of_those_known_is_pointed_at_itself():
+    assert pointer_of(("body", "dimensions", "somatik", "[key]")) == "/dimensions/somatik"
 
 
 def test_a_problems_type_can_be_opened(client: TestClient):

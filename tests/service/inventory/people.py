@@ -19,6 +19,43 @@ def person(conn: Connection, person_id: str = "p-1", sex: str = "male") -> str:
     return person_id
 
 
+def papers(conn: Connection, person_id: str) -> None:
+    """A compulsory decision in force and served, and a finding that asks for nothing."""
+    at = now(conn)
+    conn.execute(
+        insert(core.legal_basis).values(
+            id=new_id("lb"),
+            person_id=person_id,
+            kind="compulsory",
+            body="city_police",
+            ground="relapse_after",
+            served_at=at - timedelta(days=1),
+            starts_on=at.date() - timedelta(days=2),
+            ends_on=at.date() + timedelta(days=300),
+            under_16_reasons=False,
+            recorded_by="test",
+            recorded_at=at,
+            version=1,
+        )
+    )
+    conn.execute(
+        insert(core.assessment).values(
+            id=new_id("as"),
+            person_id=person_id,
+            dimensions={},
+            grade=1,
+            needs=[],
+            isolation="none",
+            observation="none",
+            pregnant="no",
+            nursing="no",
+            assessed_at=at,
+            assessed_by="doctor",
+            recorded_at=at,
+        )
+    )
+
+
 def claim(
     conn: Connection,
     bed: str,
@@ -73,11 +110,12 @@ def claim(
 
 
 def promise(conn: Connection, bed: str, *, person_id: str = "p-2") -> str:
-    """A waiting person's live promise of the bed; the request's id."""
+    """A live promise of the bed to a waiting person with papers; the request's id."""
 
     def write(conn: Connection) -> str:
         at: datetime = now(conn)
         person(conn, person_id)
+        papers(conn, person_id)
         request = new_id("rq")
         conn.execute(
             insert(core.placement_request).values(

@@ -119,6 +119,30 @@ def test_five_thousand_rows_with_one_bad_one_are_applied_but_for_that_row(networ
     assert beds == 5 + 5_000
 
 
+@pytest.mark.parametrize(
+    ("resource", "file", "start"),
+    [
+        (
+            "units",
+            "id,facility,name,kind\npsc-11.w2,psc-1,2区,PSC\n",
+            "psc-1.",
+        ),
+        ("rooms", "id,unit\npsc-1.w2.r03,psc-1.w1\n", "psc-1.w1."),
+        ("beds", "id,room\npsc-1.w1.r02.b9,psc-1.w1.r01\n", "psc-1.w1.r01."),
+        ("beds", "id,room\npsc-1.w1.r20.b9,psc-1.w1.r02\n", "psc-1.w1.r02."),
+    ],
+)
+def test_a_typing_error_in_a_file_makes_no_place_that_does_not_exist(
+    network: Engine, resource: str, file: str, start: str
+):
+    before = inventory(network)
+    done, [row] = send(network, resource, file)
+    assert (counts(done), row.line) == ((0, 0, 0, 1), 2)
+    assert (row.errors[0].pointer, row.errors[0].code) == ("/id", "id-not-within")
+    assert f"'{start}'" in row.errors[0].message
+    assert inventory(network) == before
+
+
 def test_all_or_nothing_applies_nothing_when_one_row_is_bad(network: Engine):
     file = "id,room,kind\npsc-1.w1.r02.x1,psc-1.w1.r02,NUR\npsc-1.w1.r02.x2,psc-9.w1.r02,NUR\n"
     before = inventory(network)

@@ -32,6 +32,7 @@ from service.workflow.place_fields import (
     UnitChange,
 )
 from service.workflow.rooms import change_room, create_room, get_room, list_rooms, retire_room
+from service.workflow.surge import open_surge_place
 from service.workflow.units import change_unit, create_unit, get_unit, list_units, retire_unit
 from solver.codes import BedKind, BedState, Grade, LegalBasis, Sex
 from tests.service.inventory.people import claim, promise
@@ -225,6 +226,37 @@ def test_a_room_named_with_a_unit_of_another_facility_is_refused(
 def test_a_room_that_does_not_exist_is_named(network: Connection, coordinator: Context):
     error = refused(network, NotFound, create_bed, coordinator, bed("psc-1.w9.r01.b1"))
     assert "psc-1.w9.r01" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("create", "new", "start"),
+    [
+        (create_unit, unit("cth-1.w9", facility="psc-1"), "psc-1."),
+        (create_unit, unit("psc-1w9", facility="psc-1"), "psc-1."),
+        (create_unit, unit("psc-11.w9", facility="psc-1"), "psc-1."),
+        (create_room, room("psc-1.w2.r09", unit=WARD), f"{WARD}."),
+        (create_room, room("r09", unit=WARD), f"{WARD}."),
+        (create_bed, bed("psc-1.w1.r02.b9", room=ROOM), f"{ROOM}."),
+        (create_bed, bed(f"{ROOM}b9", room=ROOM), f"{ROOM}."),
+        (create_bed, bed(f"{ROOM}.", room=ROOM), f"{ROOM}."),
+        (create_bed, bed(ROOM, room=ROOM), f"{ROOM}."),
+        (create_bed, bed("psc-1.w1.r02.s9", room=ROOM, kind="SURGE"), f"{ROOM}."),
+    ],
+)
+def test_an_id_that_does_not_begin_with_that_of_its_place_is_refused(
+    network: Connection, coordinator: Context, create: Any, new: Any, start: str
+):
+    error = refused(network, Invalid, create, coordinator, new)
+    [fault] = error.errors
+    assert (fault.pointer, fault.code, fault.value) == ("/id", "id-not-within", new.id)
+    assert new.id in fault.message
+    assert f"'{start}'" in fault.message
+
+
+def test_a_surge_places_id_begins_with_its_rooms(network: Connection, coordinator: Context):
+    for number in (1, 2):
+        made = run(network, open_surge_place, coordinator, WARD, room=ROOM)
+        assert made.bed == f"{ROOM}.s{number}"
 
 
 def test_an_external_facility_takes_surge_places_only(network: Connection, coordinator: Context):

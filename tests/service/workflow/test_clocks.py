@@ -5,10 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import insert
+from structlog.testing import capture_logs
 
-from service.lifecycle import RequestState, TransferState
+from service.lifecycle import ProposalState, RequestState, RunState, TransferState
+from service.store.tables import core
 from service.workflow import clocks, handover, placement, transfers
-from solver.codes import UnitKind
+from solver.codes import MoveReason, UnitKind
 
 
 @pytest.mark.parametrize("accepted", [False, True])
@@ -78,3 +81,71 @@ def test_a_transfer_nobody_answered_expires(world):
     assert world.do(clocks.expire_proposals).transfers == 1
     assert world.do(transfers.get, made.id).state is TransferState.EXPIRED
     assert world.do(clocks.expire_proposals).transfers == 0
+
+
+def test_a_hold_that_cannot_be_written_keeps_no_other_bed_and_is_logged_by_its_id(world):
+    one, two, three = world.unit(rooms=(1,) * 3)
+    made = [world.held(bed) for bed in (one, two, three)]
+    for bed, minutes in ((one, 600), (two, 700), (three, 500)):
+        world.age_hold(bed, minutes)
+    stuck = world.one("SELECT id FROM bed_claim WHERE request_id = :r", r=made[1].id)
+    with world.engine.begin() as conn:
+        conn.exec_driver_sql(
+            f"ALTER TABLE placement_request ADD CONSTRAINT stuck CHECK"
+            f" (id <> '{made[1].id}' OR state <> 'waiting') NOT VALID"
+        )
+    try:
+        with capture_logs() as logged:
+            assert world.do(clocks.lapse_holds) == clocks.Lapsed(holds=2)
+            assert not world.do(clocks.lapse_holds, limit=1).more
+    finally:
+        with world.engine.begin() as conn:
+            conn.exec_driver_sql("ALTER TABLE placement_request DROP CONSTRAINT stuck")
+    assert [it["id"] for it in logged] == [stuck, stuck]
+    assert set(logged[0]) == {"event", "log_level", "id", "error"}
+    states = [world.do(placement.get, it.id).state for it in made]
+    assert states == [RequestState.WAITING, RequestState.HELD, RequestState.WAITING]
+    assert world.events().count("hold.lapsed") == 2
+    assert world.do(clocks.lapse_holds).holds == 1
+
+
+def test_a_run_whose_last_move_nobody_answered_is_closed(world, ago):
+    beds = world.unit(rooms=(1, 1))
+    long_ago = ago(60 * 24 * 365)
+    with world.engine.begin() as conn:
+        conn.execute(
+            insert(core.planning_run).values(
+                id="pr_old",
+                state=RunState.SOLVED.value,
+                requested_by="test",
+                requested_at=long_ago,
+                finished_at=long_ago,
+                seed=0,
+                policy_version="1",
+                version=1,
+            )
+        )
+        for number, bed in enumerate(beds):
+            conn.execute(
+                insert(core.plan_proposal).values(
+                    id=f"pp_{number}",
+                    run_id="pr_old",
+                    ordinal=number,
+                    move_id=f"m{number}",
+                    person_id=world.person(),
+                    to_bed_id=bed,
+                    reason=MoveReason.PLACE_WAITING.value,
+                    after=[],
+                    terms={},
+                    state=ProposalState.PROPOSED.value,
+                    version=1,
+                )
+            )
+    state = "SELECT state FROM planning_run"
+    assert world.do(clocks.expire_proposals, limit=1) == clocks.Lapsed(proposals=1, more=True)
+    assert world.one(state) == RunState.SOLVED
+    assert world.do(clocks.expire_proposals).proposals == 1
+    assert world.one(state) == RunState.APPLIED
+    assert world.one("SELECT version FROM planning_run") == 2
+    assert world.events().count("proposal.superseded") == 2
+    assert world.do(clocks.expire_proposals) == clocks.Lapsed()

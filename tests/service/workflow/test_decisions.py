@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from service.lifecycle import RequestState
-from service.workflow import decisions, discharge
+from service.workflow import decisions, discharge, placement
 from service.workflow.admission import admit
 from service.workflow.answers import accept
+from service.workflow.emergency import Emergency, admit_emergency
 from service.workflow.judgement import Override
 from solver.codes import Isolation, LegalBasis, Sex, UnitKind
 from tests.service.workflow.world import CHOICE
@@ -117,7 +118,7 @@ def test_every_refusal_is_told_in_both_languages_with_its_source(world):
         assert it["rule"]
         assert it["citation"]
         assert it["zh"] != it["en"]
-        assert it["en"] in caught.value.detail
+        assert it["en"].rstrip(".") in caught.value.detail
 
 
 def test_a_shared_room_takes_one_sex_through_whatever_bed(world):
@@ -217,6 +218,34 @@ def test_an_occupied_bed_is_promised_behind_a_due_discharge_and_held_when_it_is_
     late = world.submit()
     with world.refuses(Conflict, "bed-taken"):
         world.decide(late.id, bed)
+
+
+def test_a_promise_becomes_no_hold_for_somebody_the_law_no_longer_lets_in(world):
+    bed, _ = world.unit()
+    world.discharged(world.admitted(bed).id)
+    made = world.submit()
+    world.do(decisions.promise_bed, made.id, bed, CHOICE)
+    basis = world.one("SELECT id FROM legal_basis WHERE person_id = :p", p=made.person)
+    world.set("legal_basis", basis, revoked_at=datetime.now(UTC))
+    world.fit(bed)
+    after = world.do(placement.get, made.id)
+    assert (after.state, after.hold, after.promise) == (RequestState.WAITING, None, None)
+    assert tuple(world.sql("SELECT state, reason FROM bed_next")[0]) == (
+        "cancelled",
+        "no_longer_fits",
+    )
+
+
+def test_a_promise_becomes_no_hold_beside_an_emergency_of_the_other_sex(world):
+    one, two = world.unit("ward-1.a", kind=UnitKind.OMW)
+    world.discharged(world.admitted(one).id)
+    made = world.submit()
+    world.do(decisions.promise_bed, made.id, one, CHOICE)
+    told = Emergency(unit="ward-1.a", officer="Dr Chen", reason="unconscious", bed=two)
+    world.do(admit_emergency, world.person(sex=Sex.FEMALE), told)
+    world.fit(one)
+    assert world.do(placement.get, made.id).hold is None
+    assert world.one("SELECT reason FROM bed_next") == "no_longer_fits"
 
 
 def test_a_promised_bed_is_promised_once_and_never_held_for_another(world):

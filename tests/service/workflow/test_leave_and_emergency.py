@@ -124,7 +124,7 @@ def test_an_emergency_needs_no_hold_no_papers_and_no_assessment(world):
     person = world.person(basis=None, isolation=None)
     done = world.do(admit_emergency, person, NOW)
     assert done.stay.segments[0].bed == bed
-    assert done.stay.segments[0].emergency
+    assert not done.stay.segments[0].emergency
     assert not done.surge
     assert done.due
     data = world.one("SELECT data FROM event WHERE operation = 'stay.emergency_admitted'")

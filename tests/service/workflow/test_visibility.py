@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert
 
 from service.access.caller import Role
 from service.errors import Conflict, Forbidden, NotFound
+from service.lifecycle import RequestState
 from service.store.ids import new_id
 from service.store.tables import core
 from service.workflow import placement, stay_lists
 from service.workflow.emergency import Emergency, admit_emergency
+from service.workflow.leave import begin_leave, end_leave
 from solver.codes import LegalBasis, UnitKind
 
 OFFICER = Role.INTAKE_OFFICER
@@ -29,7 +31,7 @@ def patient(world):
 
 def decided_on(world, person: str) -> None:
     """A compulsory decision about the person is recorded later."""
-    today = date.today()
+    now = datetime.now(UTC)
     with world.engine.begin() as conn:
         conn.execute(
             insert(core.legal_basis).values(
@@ -38,11 +40,11 @@ def decided_on(world, person: str) -> None:
                 kind=LegalBasis.COMPULSORY.value,
                 body="city_police",
                 ground="relapse_after",
-                starts_on=today,
-                ends_on=today + timedelta(days=700),
+                starts_on=now.date(),
+                ends_on=now.date() + timedelta(days=700),
                 under_16_reasons=False,
                 recorded_by="test",
-                recorded_at=datetime.now(UTC),
+                recorded_at=now,
                 version=1,
             )
         )
@@ -73,7 +75,7 @@ def test_treatment_by_consent_stays_hidden_when_police_decide_later(world, patie
         assert not officer.do(stay_lists.listed, after=None, limit=9, open_only=False)
         with pytest.raises(NotFound):
             officer.do(placement.get, patient.request)
-        states = tuple(placement.RequestState)
+        states = tuple(RequestState)
         assert not officer.do(placement.listed, after=None, limit=9, states=states)
         if world.do(stay_lists.get, patient.id).ended_at is None:
             world.discharged(patient.id)
@@ -96,3 +98,19 @@ def test_an_emergency_told_twice_names_a_hidden_patients_stay_to_no_officer(worl
     with world.refuses(Conflict, "already-there") as caught:
         world.do(admit_emergency, patient.person, told)
     assert caught.value.members["stay"] == patient.id
+
+
+def test_a_centre_learns_that_somebody_is_elsewhere_and_not_where_or_since_when(world, soon):
+    bed = world.unit()[0]
+    world.unit("hosp-1.er", kind=UnitKind.CTH, bases=(LegalBasis.CONSTRAINED,))
+    stay = world.admitted(bed)
+    world.do(begin_leave, stay.id, ends_at=soon)
+    told = Emergency(unit="hosp-1.er", officer="Dr Chen", reason="unconscious")
+    there = world.do(admit_emergency, stay.person, told).stay
+    with world.refuses(Conflict, "person-elsewhere") as caught:
+        world.as_(Role.FACILITY_ADMIN, "psc-1").do(end_leave, stay.id)
+    assert caught.value.members == {}
+    assert there.id not in caught.value.detail
+    with world.refuses(Conflict, "person-elsewhere") as caught:
+        world.do(end_leave, stay.id)
+    assert caught.value.members["stay"] == there.id
