@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from service.access.caller import Actor
-from service.errors import Conflict, NotFound
+from service.errors import NotFound
 from service.lifecycle import LIVE_REQUEST_STATES, RequestState, advance
 from service.store.ids import new_id
 from service.store.tables import core
+from service.store.versioned import change
 
 _TABLE: Final = core.placement_request
 _c = _TABLE.c
@@ -147,24 +148,13 @@ def step(
     """
     advance("request", row.state, to, correcting=correcting)
     live = to in LIVE_REQUEST_STATES
-    changed = conn.execute(
-        update(_TABLE)
-        .where(_c.id == row.id, _c.version == row.version)
-        .values(
-            state=to.value,
-            ended_at=None if live else now,
-            end_reason=None if live else reason,
-            version=_c.version + 1,
-        )
-        .returning(_TABLE)
-    ).one_or_none()
-    if changed is None:
-        raise Conflict(
-            "world-moved",
-            "somebody changed this placement request a moment ago; read it again and decide anew",
-            request=row.id,
-        )
-    return _row(changed)
+    values = {
+        "state": to.value,
+        "ended_at": None if live else now,
+        "end_reason": None if live else reason,
+    }
+    what = ("placement request", "request")
+    return _row(change(conn, _TABLE, row.id, row.version, values, what=what))
 
 
 def add_decision(conn: Connection, **values: Any) -> str:

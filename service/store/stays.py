@@ -8,11 +8,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, update
 
 from service.access.caller import Actor
-from service.errors import Conflict, NotFound
+from service.errors import NotFound
 from service.lifecycle import StayState, advance
 from service.store.ids import new_id
 from service.store.tables import core
 from service.store.tables.claims import StayEnd
+from service.store.versioned import change
 
 _TABLE: Final = core.stay
 _c = _TABLE.c
@@ -172,19 +173,7 @@ def step(
 
 def rewrite(conn: Connection, row: StayRow, **values: Any) -> StayRow:
     """Change columns of a stay. Raises Conflict ``world-moved`` if it is not as it was read."""
-    changed = conn.execute(
-        update(_TABLE)
-        .where(_c.id == row.id, _c.version == row.version)
-        .values(version=_c.version + 1, **values)
-        .returning(_TABLE)
-    ).one_or_none()
-    if changed is None:
-        raise Conflict(
-            "world-moved",
-            "somebody changed this stay a moment ago; read it again and decide anew",
-            stay=row.id,
-        )
-    return _row(changed)
+    return _row(change(conn, _TABLE, row.id, row.version, values, what=("stay", "stay")))
 
 
 def remember_origin(conn: Connection, person: str, unit: str) -> None:

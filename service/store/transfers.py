@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select
 
 from service.access.caller import Actor
-from service.errors import Conflict, NotFound
+from service.errors import NotFound
 from service.lifecycle import LIVE_TRANSFER_STATES, TransferState, advance
 from service.store.ids import new_id
 from service.store.tables import core
+from service.store.versioned import change
 from solver.codes import MoveReason
 
 _TABLE: Final = core.transfer
@@ -174,22 +175,11 @@ def step(
     """
     advance("transfer", row.state, to, correcting=correcting)
     live = to in LIVE_TRANSFER_STATES
-    changed = conn.execute(
-        update(_TABLE)
-        .where(_c.id == row.id, _c.version == row.version)
-        .values(
-            state=to.value,
-            ended_at=None if live else now,
-            end_reason=None if live else reason,
-            version=_c.version + 1,
-            **changes,
-        )
-        .returning(_TABLE)
-    ).one_or_none()
-    if changed is None:
-        raise Conflict(
-            "world-moved",
-            "somebody changed this transfer a moment ago; read it again and decide anew",
-            transfer=row.id,
-        )
-    return _row(changed)
+    values = {
+        "state": to.value,
+        "ended_at": None if live else now,
+        "end_reason": None if live else reason,
+        **changes,
+    }
+    what = ("transfer", "transfer")
+    return _row(change(conn, _TABLE, row.id, row.version, values, what=what))

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, exists, or_, select
 from service.access.caller import FACILITY_ROLES, Role
 from service.errors import NotFound
 from service.store.engine import now as database_time
-from service.store.network_people import age_on
+from service.store.network_people import NEWEST_ASSESSMENT_FIRST, age_on
 from service.store.tables.claims import NextState
 from service.store.tables.core import (
     assessment,
@@ -291,11 +291,7 @@ def _newest_assessment(conn: Connection, person_id: str) -> Any | None:
         conn.execute(
             select(assessment)
             .where(assessment.c.person_id == person_id)
-            .order_by(
-                assessment.c.assessed_at.desc(),
-                assessment.c.recorded_at.desc(),
-                assessment.c.id.desc(),
-            )
+            .order_by(*NEWEST_ASSESSMENT_FIRST)
             .limit(1)
         )
         .mappings()

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from service.store.claims.rows import blockers, of_person, rearranging, split
 from service.store.engine import now as clock
 from service.store.locks import lock
+from service.store.network_people import NEWEST_ASSESSMENT_FIRST
 from service.store.seats import seats
 from service.store.tables import core
 from solver.check import mix_key
@@ -36,7 +37,7 @@ def _newest_isolation(person: str) -> Any:
     return (
         select(assessed.isolation)
         .where(assessed.person_id == person)
-        .order_by(assessed.assessed_at.desc(), assessed.recorded_at.desc(), assessed.id.desc())
+        .order_by(*NEWEST_ASSESSMENT_FIRST)
         .limit(1)
         .scalar_subquery()
         .label("isolation")
