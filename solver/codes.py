@@ -84,11 +84,15 @@ class LegalBasis(StrEnum):
     VOLUNTARY = "voluntary"  # 自愿戒毒
     VOLUNTARY_IN_CENTRE = "voluntary_in_centre"  # 自愿入强戒所
     OUT_MEDICAL = "out_medical"  # 所外就医
+    INVOLUNTARY_PSYCHIATRIC = "involuntary_psychiatric"  # 非自愿住院 (Mental Health Law art. 30)
 
 
 CUSTODIAL_BASES = frozenset({LegalBasis.COMPULSORY})
 CONSENSUAL_BASES = frozenset(
     {LegalBasis.CONSTRAINED, LegalBasis.VOLUNTARY, LegalBasis.VOLUNTARY_IN_CENTRE}
+)
+TREATMENT_BASES = frozenset(
+    {LegalBasis.CONSTRAINED, LegalBasis.VOLUNTARY, LegalBasis.INVOLUNTARY_PSYCHIATRIC}
 )
 
 
@@ -111,6 +115,9 @@ class Organ(StrEnum):
     JUSTICE_BUREAU = "justice_bureau"
     HOSPITAL = "hospital"
     COURT = "court"
+    CENTRE = "centre"  # 强制隔离戒毒所 head of the centre
+    PROVINCE_JUSTICE = "province_justice"  # 省级戒毒管理机关
+    STREET_OFFICE = "street_office"  # 街道办事处
 
 
 class Grade(IntEnum):
@@ -122,6 +129,60 @@ class Grade(IntEnum):
     G3 = 3  # off-site ward
     G4 = 4  # hospital
     G5 = 5  # emergency now
+
+
+class NursingLevel(StrEnum):
+    """Nursing grade 护理等级 (WS/T 431), beside the placement grade and never derived from it."""
+
+    SPECIAL = "special"  # 特级
+    FIRST = "first"  # 一级
+    SECOND = "second"  # 二级
+    THIRD = "third"  # 三级
+    UNKNOWN = "unknown"
+
+
+class Critical(StrEnum):
+    """The in-patient flag a doctor puts on somebody gravely ill."""
+
+    NONE = "none"
+    SERIOUS = "serious"  # 病重
+    CRITICAL = "critical"  # 病危
+    UNKNOWN = "unknown"
+
+
+class Triage(StrEnum):
+    """Emergency triage 分诊, I the gravest."""
+
+    I = "I"  # noqa: E741  濒危
+    II = "II"  # 危重
+    III = "III"  # 急症
+    IV = "IV"  # 非急症
+    UNKNOWN = "unknown"
+
+
+class Screening(StrEnum):
+    """What a short screening by an officer, no assessor being there, comes to; never a grade."""
+
+    NONE = "none"  # nobody asked
+    CLEAR = "clear"  # every answer known and negative
+    CAUTION = "caution"  # something positive, or not answered
+    RED_FLAG = "red_flag"  # the emergency lane opens
+
+
+class DangerCase(StrEnum):
+    """Whom a severe mental disorder endangers (Mental Health Law art. 30(2))."""
+
+    SELF = "a"  # done or at risk of self-harm: the guardian must consent
+    OTHERS = "b"  # done or at risk of harm to others: re-diagnosis may be asked
+
+
+class OutMedicalPart(StrEnum):
+    """The four parts of out-of-centre treatment 所外就医 (Regulations art. 31)."""
+
+    SEVERE_ILLNESS = "severe_illness"
+    LIFE_AT_RISK = "life_at_risk"  # may endanger life unless treated outside
+    APPROVED = "approved"  # by the centre's supervising organ
+    FILED = "filed"  # with the organ that decided
 
 
 class Isolation(StrEnum):
@@ -200,6 +261,16 @@ class ConsentStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class PscTime(StrEnum):
+    """How long somebody has been in a police-run centre under this decision (Regulations
+    art. 27), against the months that policy and law set."""
+
+    NEVER = "never_there"  # no first day on record
+    EARLY = "too_early"
+    DUE = "due"
+    OVER = "over"
+
+
 class ConsentBy(StrEnum):
     """Whose word it is; the family's never replaces a capable adult's."""
 
@@ -218,6 +289,7 @@ class Relation(StrEnum):
     ISOLATION_EXCLUSIVITY = "isolation_exclusivity"
     MINORS_APART = "minors_apart"
     CUSTODY_APART = "custody_apart"
+    RESERVE = "reserve"  # the unit's last beds are kept for emergencies
     MOVABILITY = "movability"  # a resident moved without right, or a move budget exceeded
     ORDER_OF_MOVES = "order_of_moves"
     EVERY_REQUEST = "every_request"  # each waiting request is placed once or named as unplaced

@@ -11,7 +11,7 @@ from math import hypot
 
 from solver.codes import CUSTODIAL_BASES, BedKind, Grade, Isolation, Security
 from solver.domain import Network, Person, Plan, Policy, Request, Stay
-from solver.eligibility import Facts, Place, facts, misplaced, place
+from solver.eligibility import Facts, Place, counted_grade, facts, misplaced, place
 from solver.eligibility.care import MEDICAL_KINDS
 
 LEVELS = 5
@@ -291,8 +291,7 @@ def waiting_weight(network: Network, request: Request) -> int:
     """What leaving this request without a bed costs: by grade and whole days waited, capped; an
     emergency weighs as the highest grade (level 0), the others by their own (level 1)."""
     policy = network.policy
-    grade = network.persons[request.person].need.grade
-    counted = policy.unknown_grade if grade is None else grade
+    counted = counted_grade(network.persons[request.person].need, policy)
     if request.emergency:
         counted = Grade.G5
     days = max(0, (network.now - request.since).days)

@@ -10,7 +10,7 @@ from solver.codes import MoveReason, Relation
 from solver.cost import TERMS
 from solver.domain import Move, Unplaced
 from solver.eligibility import RULES_BY_ID, Approver
-from solver.eligibility.registry import Language
+from solver.eligibility.registry import Language, owner_words
 
 _REASONS: dict[MoveReason, tuple[str, str]] = {
     MoveReason.PLACE_WAITING: ("候床人员安置", "a waiting person gets a bed"),
@@ -35,6 +35,7 @@ _RELATIONS: dict[Relation, tuple[str, str]] = {
     Relation.ISOLATION_EXCLUSIVITY: ("隔离须单独居住", "isolation is not shared"),
     Relation.MINORS_APART: ("未成年人分开", "minors are kept apart"),
     Relation.CUSTODY_APART: ("监管与自愿人员分开", "custody is kept apart from consent"),
+    Relation.RESERVE: ("急救预留", "the unit's last beds are kept for emergencies"),
     Relation.MOVABILITY: ("不具备调整条件", "not the plan's to move"),
     Relation.ORDER_OF_MOVES: ("调整次序不可行", "the order of moves does not work"),
     Relation.EVERY_REQUEST: ("申请未逐一答复", "not every request is answered once"),
@@ -93,14 +94,16 @@ def unplaced_words(unplaced: Unplaced, language: Language) -> tuple[str, ...]:
 def _count_words(code: str, beds: int, language: Language) -> str:
     rule = RULES_BY_ID.get(code)
     if rule is None:
-        what, lifted_by = relation_words(Relation(code), language), None
+        what, lifted_by, owner = relation_words(Relation(code), language), None, None
     else:
-        what, lifted_by = rule.title(language), rule.lifted_by
+        what, lifted_by, owner = rule.title(language), rule.lifted_by, rule.owner
     if language == "zh":
         lifted = "" if lifted_by is None else f"；可由{approver_words(lifted_by, 'zh')}附理由放行"
-        return f"{code} {what}：{beds}张床{lifted}"
+        local = "" if owner is None else f"；本地规定，由{owner_words(owner, 'zh')}制定"
+        return f"{code} {what}：{beds}张床{lifted}{local}"
     lifted = "" if lifted_by is None else f"; {approver_words(lifted_by, 'en')} may lift it"
-    return f"{code} {what}: {beds} {'bed' if beds == 1 else 'beds'}{lifted}"
+    local = "" if owner is None else f"; a local rule, set by {owner_words(owner, 'en')}"
+    return f"{code} {what}: {beds} {'bed' if beds == 1 else 'beds'}{lifted}{local}"
 
 
 def _expected_words(expected: datetime | None, language: Language) -> str:

@@ -269,6 +269,10 @@ def network_from_json(text: str) -> Network:
     _one_claim_each(found["stays"])
     _one_request_each(found["requests"])
     position = _decode(int, raw.get("position", 0), "position")
+    policy = _decode(Policy, raw["policy"], "policy") if "policy" in raw else Policy()
+    if not 0 <= policy.psc_min_months <= policy.psc_max_months <= 12:
+        months = f"{policy.psc_min_months} to {policy.psc_max_months}"
+        raise InstanceError("policy.psc_min_months", months, "give months from 0 to 12, in order")
     return Network(
         now=_instant(raw["now"], "now"),
         on=_day(raw["on"], "on"),
@@ -279,7 +283,7 @@ def network_from_json(text: str) -> Network:
         persons=found["persons"],
         stays=tuple(found["stays"][key] for key in sorted(found["stays"])),
         requests=tuple(found["requests"][key] for key in sorted(found["requests"])),
-        policy=_decode(Policy, raw["policy"], "policy") if "policy" in raw else Policy(),
+        policy=policy,
         position=position,
     )
 
@@ -297,6 +301,10 @@ def _sensible_numbers(found: Mapping[str, Mapping[str, Any]]) -> None:
     for i, person in enumerate(found["persons"].values()):
         if not 0 <= person.age <= 150:
             raise InstanceError(f"persons[{i}].age", person.age, "give an age from 0 to 150")
+        if person.sex is None and person.identified:
+            raise InstanceError(
+                f"persons[{i}].sex", None, "give the sex, or mark the person as not identified"
+            )
 
 
 def _one_claim_each(stays: Mapping[str, Stay]) -> None:

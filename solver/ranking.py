@@ -5,7 +5,7 @@ answer says about a refused bed never tells who is in it or next to it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from solver.check import Occupant, claimants, occupant, room_relations
 from solver.codes import BedKind, BedState, Relation
 from solver.cost import Profile, Seat, Terms, fit_terms, level_totals, profile_of, seat
 from solver.domain import Bed, Network, Person, Room
-from solver.eligibility import Place, Refusal, place, refusals
+from solver.eligibility import Facts, Place, Refusal, place, refusals
 
 _KEPT = "_ranking_index"
 
@@ -92,6 +92,8 @@ class NetworkIndex:
         self.held_in: dict[str, set[str]] = {}
         self._mates: dict[str, tuple[Occupant, ...]] = {}
         self._seats: dict[tuple[Place, str, bool], Seat] = {}
+        self.free_row: dict[str, _Row] = {}
+        self._with_room: dict[Facts, list[_Row]] = {}
         for room_id in sorted(network.rooms):
             self._add_room(network.rooms[room_id])
 
@@ -102,6 +104,19 @@ class NetworkIndex:
             there = sorted(set(claimants(self.network, room.id).values()))
             known = tuple(occupant(self.network.persons[who]) for who in there)
             self._mates[room.id] = known
+        return known
+
+    def with_room(self, who: Facts) -> list[_Row]:
+        """The rows with a free bed whose place is lawful for such a person."""
+        known = self._with_room.get(who)
+        if known is None:
+            known = self._with_room[who] = [
+                row
+                for here, rows in self.rows.items()
+                if (free := [row for row in rows if row.free or row.stale])
+                and not refusals(who, here)
+                for row in free
+            ]
         return known
 
     def seat(self, row: _Row, bed_id: str, stale: bool) -> Seat:
@@ -129,6 +144,7 @@ class NetworkIndex:
             self.held_in.setdefault(bed.held_for, set()).add(row.room.unit)
         if self.network.is_free(bed.id):
             (row.stale if bed.stale else row.free).append(bed.id)
+            self.free_row[bed.id] = row
             return
         if stay is not None:
             row.taken += 1
@@ -186,6 +202,26 @@ def rank_person(
     )
 
 
+def fits_free_bed(network: Network, person: Person, who: Facts, bed: str) -> bool:
+    """Whether the bed is free, lawful and safe now for a person with these facts."""
+    index = index_of(network)
+    row = index.free_row.get(bed)
+    if row is None or refusals(who, row.place):
+        return False
+    return bool(_fitting(index, person, [row], who.emergency)[0])
+
+
+def free_beds(
+    network: Network, person: Person, who: Facts, declined: Collection[str] = ()
+) -> Iterator[int]:
+    """How many beds are free, lawful and safe for a person with these facts, room by room,
+    outside the units that declined; counted as far as it is asked."""
+    index = index_of(network)
+    for row in index.with_room(who):
+        if row.room.unit not in declined and _fitting(index, person, [row], who.emergency)[0]:
+            yield len(row.free) + len(row.stale)
+
+
 def _rank(
     index: NetworkIndex,
     person: Person,
@@ -207,7 +243,7 @@ def _rank(
         for it in no:
             by_rule[it.rule] += place_refused.beds
     offered = [row for row in lawful if row.room.unit not in declined]
-    fits, by_relation = _fitting(index, person, offered)
+    fits, by_relation = _fitting(index, person, offered, who.facts.emergency)
     found = _priced(index, who, fits)
     return Ranking(
         person=person.id,
@@ -234,7 +270,7 @@ def _refused(here: Place, rows: list[_Row], no: tuple[Refusal, ...]) -> RefusedP
 
 
 def _fitting(
-    index: NetworkIndex, person: Person, rows: list[_Row]
+    index: NetworkIndex, person: Person, rows: list[_Row], emergency: bool
 ) -> tuple[list[_Row], Counter[Relation]]:
     """The rows whose company and staff admit the person, and what keeps how many beds away."""
     network = index.network
@@ -254,8 +290,11 @@ def _fitting(
         mates = (it for it in index.mates(row.room) if it.person != person.id)
         broken = set(room_relations(newcomer, mates, row.room.cohort))
         unit = row.room.unit
-        if unit not in counted_in and network.people_in_unit[unit] >= network.staffed_beds[unit]:
+        left = network.staffed_beds[unit] - network.people_in_unit[unit]
+        if unit not in counted_in and left <= 0:
             broken.add(Relation.CAPACITY)
+        elif unit not in counted_in and not emergency and left <= network.units[unit].reserve:
+            broken.add(Relation.RESERVE)
         if not broken:
             fits.append(row)
         for relation in broken:

@@ -9,6 +9,7 @@ from solver.check.rooms import (
     fit_for_claim,
     mix_key,
     occupant,
+    reserve_touched,
     room_relations,
     staff_exceeded,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "immovable",
     "mix_key",
     "occupant",
+    "reserve_touched",
     "room_relations",
     "staff_exceeded",
     "violations",

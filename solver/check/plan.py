@@ -17,6 +17,7 @@ from solver.check.rooms import (
     claimants,
     fit_for_claim,
     occupant,
+    reserve_violation,
     room_relations,
     room_violation,
     unit_violation,
@@ -188,13 +189,14 @@ def _company(walk: _Walk, move: Move) -> Iterator[Violation]:
     for relation in room_relations(occupant(network.persons[move.person]), mates, room.cohort):
         yield room_violation(relation, move.person, room.id)
     gone = [network.persons[who] for bed, who in there.items() if bed in left]
-    if any(person.need.isolation in _ROUTES for person in gone):
+    if any(person.need.route in _ROUTES for person in gone):
         text = f"room {room.id} needs terminal disinfection before anybody new"
         yield Violation(Relation.AVAILABILITY, (move.id, room.id), text)
 
 
 def _staff(walk: _Walk, move: Move) -> Iterator[Violation]:
-    """Whether the unit's staff can look after one more."""
+    """Whether the unit's staff can look after one more, and its reserve stays free behind whoever
+    is no emergency, in whatever order the plan's emergencies come."""
     network = walk.network
     unit = network.unit_of(move.to_bed).id
     if _unit(network, move.from_bed) == unit:
@@ -204,8 +206,22 @@ def _staff(walk: _Walk, move: Move) -> Iterator[Violation]:
         people -= _unit(network, it.from_bed) == unit != _unit(network, it.to_bed)
     for it in walk.before.values():
         people += _unit(network, it.to_bed) == unit != _unit(network, it.from_bed)
-    if people > network.staffed_beds[unit]:
+    staffed, reserve = network.staffed_beds[unit], network.units[unit].reserve
+    if people > staffed:
         yield unit_violation(unit)
+    elif reserve and not _emergency(network, move):
+        people += sum(
+            _unit(network, it.to_bed) == unit != _unit(network, it.from_bed)
+            for it in walk.by_person.values()
+            if it.id not in walk.before and _emergency(network, it)
+        )
+        if people > staffed - reserve:
+            yield reserve_violation(unit)
+
+
+def _emergency(network: Network, move: Move) -> bool:
+    request = network.request_of.get(move.person)
+    return request is not None and request.emergency
 
 
 def _unit(network: Network, bed: str | None) -> str | None:

@@ -26,11 +26,12 @@ class Violation:
 class Occupant:
     """What room-mates must know of each other: nothing but this, and only the rules read it.
 
-    ``held``: under a compulsory term, as against everybody else.
+    ``sex``: None for somebody not identified, of whom what was seen may be wrong. ``held``: under
+    a compulsory term, as against everybody else.
     """
 
     person: str
-    sex: Sex
+    sex: Sex | None
     minor: bool
     isolation: Isolation
     held: bool
@@ -40,19 +41,21 @@ def occupant(person: Person) -> Occupant:
     """A person as a room-mate."""
     return Occupant(
         person.id,
-        person.sex,
+        person.sex if person.identified else None,
         person.age < ADULT_AGE,
-        person.need.isolation,
+        person.need.route,
         person.basis in CUSTODIAL_BASES,
     )
 
 
-def mix_key(sex: Sex, isolation: Isolation, person_id: str, cohort: bool) -> str:
+def mix_key(sex: Sex | None, isolation: Isolation, person_id: str, cohort: bool) -> str:
     """The value two claims on one shared room must have in common while they overlap.
 
     The sex; in a cohort room the sex and the route; a key of one's own for an isolated person
-    outside a cohort room and for a route not yet known anywhere.
+    outside a cohort room, and for a sex or a route not yet known anywhere.
     """
+    if sex is None:
+        return f"alone:{person_id}"
     if isolation is Isolation.NONE:
         return sex.value
     if cohort and isolation is not Isolation.UNKNOWN:
@@ -66,7 +69,7 @@ def room_relations(
     """The relations a newcomer to a room would break with those who have a claim on it."""
     broken: set[Relation] = set()
     for other in others:
-        if other.sex is not newcomer.sex:
+        if other.sex is not newcomer.sex or newcomer.sex is None:
             broken.add(Relation.ONE_SEX_PER_ROOM)
         if other.minor is not newcomer.minor:
             broken.add(Relation.MINORS_APART)
@@ -103,8 +106,13 @@ def fit_for_claim(network: Network, bed_id: str, person_id: str) -> str | None:
     return None
 
 
-def conflicts(network: Network, person_id: str, bed_id: str) -> tuple[Violation, ...]:
+def conflicts(
+    network: Network, person_id: str, bed_id: str, *, emergency: bool | None = None
+) -> tuple[Violation, ...]:
     """Every relation this person would break by taking this bed now.
+
+    ``emergency``: whether they come by the emergency lane, which the unit's reserve is for; None:
+    as their waiting request says.
 
     The person's own claims are left out, so a hold can be looked at again before acceptance and
     a move inside a room can be judged. ``network`` may be one unit alone, read under lock; it
@@ -124,18 +132,40 @@ def conflicts(network: Network, person_id: str, bed_id: str) -> tuple[Violation,
         found.append(room_violation(relation, person_id, room.id))
     if staff_exceeded(network, room.unit, person_id):
         found.append(unit_violation(room.unit))
+    elif reserve_touched(network, room.unit, person_id, emergency=emergency):
+        found.append(reserve_violation(room.unit))
     return tuple(found)
 
 
 def staff_exceeded(network: Network, unit_id: str, person_id: str) -> bool:
     """Whether one more person, this one, is more than the unit's staff can look after; whoever
     is counted there already is not one more."""
+    if _counted(network, unit_id, person_id):
+        return False
+    return network.people_in_unit[unit_id] + 1 > network.staffed_beds[unit_id]
+
+
+def reserve_touched(
+    network: Network, unit_id: str, person_id: str, *, emergency: bool | None = None
+) -> bool:
+    """Whether one more person, this one, would take a place that the unit keeps for emergencies;
+    an emergency may, and whoever is counted there already takes no other."""
+    if emergency is None:
+        request = network.request_of.get(person_id)
+        emergency = request is not None and request.emergency
+    reserve = network.units[unit_id].reserve
+    if emergency or not reserve or _counted(network, unit_id, person_id):
+        return False
+    return network.people_in_unit[unit_id] + 1 > network.staffed_beds[unit_id] - reserve
+
+
+def _counted(network: Network, unit_id: str, person_id: str) -> bool:
     for room_id in network.rooms_of_unit[unit_id]:
         for bed_id, who in claimants(network, room_id).items():
             stay = network.stay_in_bed.get(bed_id)
             if who == person_id and not (stay is not None and stay.on_leave):
-                return False
-    return network.people_in_unit[unit_id] + 1 > network.staffed_beds[unit_id]
+                return True
+    return False
 
 
 def room_violation(relation: Relation, person_id: str, room_id: str) -> Violation:
@@ -149,6 +179,13 @@ def unit_violation(unit_id: str) -> Violation:
     """A unit asked to look after more people than it is staffed for."""
     return Violation(
         Relation.CAPACITY, (unit_id,), f"unit {unit_id} has no staffed bed for one more person"
+    )
+
+
+def reserve_violation(unit_id: str) -> Violation:
+    """A unit asked to give a place it keeps for emergencies to somebody else."""
+    return Violation(
+        Relation.RESERVE, (unit_id,), f"unit {unit_id} keeps its last free beds for emergencies"
     )
 
 

@@ -1,34 +1,57 @@
 """Rules about one person and one place: each written once, each answering with a refusal.
 
 The planner filters by them, the ranking explains by them, the hold looks at them again under
-lock, the checker judges by them. To add one: write it in ``law`` or ``care``, give it rows in
-``tests/data/eligibility.csv``, regenerate ``docs/rules.md``.
+lock, the checker judges by them. To add one: write it in ``law``, ``centre``, ``psychiatric`` or
+``care``, give it rows in ``tests/data/eligibility.csv`` and its row in ``register``, regenerate
+``docs/rules.md``.
 """
 
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from solver.codes import UnitKind
-from solver.eligibility import care, law
-from solver.eligibility.facts import Facts, Place, Word, facts, place
-from solver.eligibility.registry import RULES_BY_ID, Approver, Refusal, Rule
-from solver.eligibility.transitions import transition_allowed
+from solver.eligibility import care, centre, law, psychiatric
+from solver.eligibility.facts import Facts, Place, Word, counted_grade, facts, months_after, place
+from solver.eligibility.registry import RULES_BY_ID, Approver, PolicyOwner, Refusal, Rule
+from solver.eligibility.transitions import (
+    TRANSITIONS,
+    NoTransition,
+    Status,
+    Transition,
+    no_transition,
+    status_transition,
+    transition_allowed,
+)
 
 RULES: tuple[Rule, ...] = (
+    centre.identified,
     law.no_legal_basis,
     law.decision_in_force,
     law.served_first,
     law.consent_is_not_custody,
+    centre.police_agreed,
     law.custody_needs_its_organ,
     law.basis_accepted,
     law.never_a_mother_in_custody,
     law.under_sixteen,
     law.motherhood_established,
+    centre.police_centre_first,
+    centre.police_centre_over,
+    centre.not_forwarded_in_danger,
+    centre.new_arrivals_apart,
+    centre.out_medical_complete,
+    centre.out_medical_is_outside,
+    centre.both_owners,
+    psychiatric.never_in_custody,
+    psychiatric.findings_on_record,
+    psychiatric.guardian_consents,
+    psychiatric.still_carried,
     care.sexes_apart,
     care.age_band,
     care.minors_apart,
     care.isolation_by_route,
     care.watched_closely_enough,
+    care.never_alone_unwatched,
     care.bed_equipped,
     care.maternity_beds,
     care.drug_treatment_licence,
@@ -39,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     care.referral_only,
     law.written_agreement,
     law.consents_given,
+    law.capacity_found,
     law.consents_in_force,
 )
 """Every rule, in the order refusals are listed."""
@@ -89,26 +113,36 @@ def misplaced(facts: Facts, place: Place) -> tuple[Refusal, ...]:
 
 
 def blocking(refusals: Iterable[Refusal], overridden: Collection[str]) -> tuple[Refusal, ...]:
-    """The refusals that still stand when these rules are lifted; statutory ones always stand."""
-    return tuple(it for it in refusals if it.statutory or it.rule not in overridden)
+    """The refusals that still stand when these rules are lifted; those that nobody lifts always
+    stand."""
+    return tuple(it for it in refusals if it.lifted_by is None or it.rule not in overridden)
 
 
 __all__ = [
     "RULES",
     "RULES_BY_ID",
+    "TRANSITIONS",
     "Approver",
     "Facts",
+    "NoTransition",
     "Place",
+    "PolicyOwner",
     "Refusal",
     "Rule",
+    "Status",
+    "Transition",
     "Word",
     "blocking",
+    "counted_grade",
     "due_papers",
     "eligible",
     "evaluate",
     "facts",
     "misplaced",
+    "months_after",
+    "no_transition",
     "place",
     "refusals",
+    "status_transition",
     "transition_allowed",
 ]

@@ -11,10 +11,11 @@ from solver.codes import (
     LegalBasis,
     Licence,
     Observation,
+    Sex,
     UnitKind,
 )
 from solver.eligibility.facts import Facts, Place
-from solver.eligibility.registry import Answer, Approver, rule
+from solver.eligibility.registry import Answer, Approver, PolicyOwner, rule
 
 MEDICAL_KINDS = frozenset({UnitKind.OMW, UnitKind.CTH, UnitKind.DTI, UnitKind.AKH, UnitKind.SEC})
 """Wards and hospitals of the network."""
@@ -45,10 +46,11 @@ REFERRAL_ONLY = frozenset({BedKind.ICU, BedKind.SURGE})
     reads=("person.sex", "place.sexes"),
 )
 def sexes_apart(facts: Facts, place: Place) -> Answer:
-    """A unit or room set aside for one sex takes only that sex."""
-    if facts.sex in place.sexes:
+    """A unit or room set aside for one sex takes only that sex; a place for both takes somebody
+    of whom it is not known yet."""
+    if facts.sex in place.sexes or (facts.sex is None and len(place.sexes) == len(Sex)):
         return None
-    return facts.sex, ",".join(sorted(place.sexes)) or "none"
+    return facts.sex or "unknown", ",".join(sorted(place.sexes)) or "none"
 
 
 @rule(
@@ -123,6 +125,24 @@ def watched_closely_enough(facts: Facts, place: Place) -> Answer:
 
 
 @rule(
+    "P13-alone",
+    title=("不得独处", "not alone unwatched"),
+    cites=("P13", "SUI2", "SUI3"),
+    source="Anti-Drug Law art. 44; MPS Order 117 art. 45; place logic for self-harm risk",
+    zh="需要持续观察的人，没有持续观察条件的单人间不得安置：需要{needed}，该单位能做到：{offered}。",
+    en="Somebody to be watched constantly is not put into a single room of a unit that cannot: "
+    "needed {needed}, the unit can give: {offered}.",
+    reads=("person.observation", "place.single", "place.observation"),
+)
+def never_alone_unwatched(facts: Facts, place: Place) -> Answer:
+    """No single room without the constant watch that is needed; nobody lifts it."""
+    constant = Observation.CONSTANT
+    if facts.observation is constant and place.single and place.observation is not constant:
+        return facts.observation, place.observation
+    return None
+
+
+@rule(
     "P13-bed",
     title=("床位设施", "bed equipment"),
     cites=("P13",),
@@ -149,6 +169,7 @@ def bed_equipped(facts: Facts, place: Place) -> Answer:
     reads=("person.needs", "place.bed_kind", "place.kind"),
     lifted_by=Approver.CLINICIAN,
     offer_only=True,
+    owner=PolicyOwner.NETWORK,
 )
 def maternity_beds(facts: Facts, place: Place) -> Answer:
     """Maternity beds are offered for maternity, in hospitals."""
@@ -187,11 +208,15 @@ def drug_treatment_licence(facts: Facts, place: Place) -> Answer:
     source="Mental Health Law art. 25",
     zh="该单位没有精神科执业许可。",
     en="The unit holds no psychiatric licence.",
-    reads=("person.needs", "place.licences"),
+    reads=("person.basis", "person.needs", "place.licences"),
 )
 def psychiatric_licence(facts: Facts, place: Place) -> Answer:
-    """Psychiatric need is met where licensed psychiatric staff are."""
-    if BedKind.PSY not in facts.needs or Licence.PSYCHIATRIC in place.licences:
+    """Psychiatric need is met, and an involuntary admission carried out, where licensed
+    psychiatric staff are."""
+    involuntary = facts.basis is LegalBasis.INVOLUNTARY_PSYCHIATRIC
+    if not involuntary and BedKind.PSY not in facts.needs:
+        return None
+    if Licence.PSYCHIATRIC in place.licences:
         return None
     return Licence.PSYCHIATRIC, ",".join(sorted(place.licences)) or "none"
 
@@ -238,8 +263,8 @@ def emergency_is_medical(facts: Facts, place: Place) -> Answer:
     zh="急救预留床只供急救使用。",
     en="The bed is kept in reserve for emergencies.",
     reads=("person.emergency", "place.provides"),
-    lifted_by=Approver.COORDINATOR,
     offer_only=True,
+    owner=PolicyOwner.NETWORK,
 )
 def emergency_reserve(facts: Facts, place: Place) -> Answer:
     """Reserve beds are offered to emergencies alone."""
@@ -257,6 +282,7 @@ def emergency_reserve(facts: Facts, place: Place) -> Answer:
     en="The bed is not offered; it is reached by referral or in an emergency.",
     reads=("place.kind", "place.provides"),
     offer_only=True,
+    owner=PolicyOwner.NETWORK,
 )
 def referral_only(facts: Facts, place: Place) -> Answer:
     """Intensive care, surge places and hospitals outside the network are never offered."""

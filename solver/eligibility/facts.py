@@ -4,11 +4,13 @@ Two people with equal ``Facts`` are refused by the same rules everywhere, two be
 ``Place`` refuse the same people; so every rule is evaluated once per distinct pair.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from solver.codes import (
+    COMPULSORY_CENTRES,
     CONSENSUAL_BASES,
     BedKind,
     ConsentBy,
@@ -20,12 +22,16 @@ from solver.codes import (
     Licence,
     Observation,
     Organ,
+    OutMedicalPart,
+    Owner,
+    PscTime,
+    Screening,
     Sex,
     Tri,
     UnitKind,
     Zone,
 )
-from solver.domain import Consent, Decision, Network, Person, Policy
+from solver.domain import Consent, Decision, Need, Network, Person, Policy, Psychiatric
 
 ADULT_AGE = 18  # full years; Juvenile Protection Law
 UNDER_TERM = frozenset({LegalBasis.COMPULSORY, LegalBasis.OUT_MEDICAL})
@@ -52,10 +58,14 @@ class Facts:
     people stay equal. ``mother`` says whether she is pregnant or nurses an own baby under one
     year; men are not asked. ``grade`` is the assessed one or, when ``assessed`` is false, the one
     the policy counts instead. ``emergency``: the placement is asked for in the emergency lane.
+    ``capable`` is asked of consenting adults. ``unfiled``: the parts of out-of-centre treatment
+    not on record. ``endangered``: a jointly appointed hospital says that life is in danger
+    without treatment outside.
     """
 
-    sex: Sex
+    sex: Sex | None
     age: int
+    identified: bool = True
     basis: LegalBasis | None = None
     decision: DecisionStatus = DecisionStatus.MISSING
     served: bool = False
@@ -64,17 +74,30 @@ class Facts:
     own: Word = Word()
     family: Word = Word()
     guardian: Word = Word()
+    capable: Tri = Tri.YES
+    police_consent: bool = False
+    unfiled: frozenset[OutMedicalPart] = frozenset()
+    psychiatric: Psychiatric | None = None
+    psc_time: PscTime = PscTime.NEVER
+    endangered: bool = False
     grade: Grade = Grade.G0
     assessed: bool = True
     needs: frozenset[BedKind] = frozenset()
     isolation: Isolation = Isolation.NONE
     observation: Observation = Observation.NONE
+    examined: bool = True
     emergency: bool = False
 
     @property
     def minor(self) -> bool:
         """Under 18 full years."""
         return self.age < ADULT_AGE
+
+    @property
+    def represented(self) -> bool:
+        """Whether a guardian's word stands for the person's own: a minor, or an adult whom a
+        doctor found not able to decide on treatment."""
+        return self.minor or self.capable is Tri.NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +106,14 @@ class Place:
 
     ``minors_only``: nobody of 18 or more is taken. ``isolation``: the strongest route the room
     can isolate. ``single``: the room has this one bed. ``provides`` is the bed's kind and features.
+    ``zone``: the part of a centre, general anywhere else. ``cared_for``: an organ answers for the
+    unit's care.
     """
 
     kind: UnitKind
+    zone: Zone = Zone.GENERAL
     custodial: bool = False
+    cared_for: bool = True
     bases: frozenset[LegalBasis] = frozenset()
     licences: frozenset[Licence] = frozenset()
     sexes: frozenset[Sex] = frozenset(Sex)
@@ -108,27 +135,51 @@ def facts(
     need = person.need
     under_term = person.basis in UNDER_TERM
     consensual = person.basis in CONSENSUAL_BASES
+    held = person.basis is LegalBasis.COMPULSORY
+    involuntary = person.basis is LegalBasis.INVOLUNTARY_PSYCHIATRIC
     decision = person.decision if under_term else None
     served_at = decision.served_at if decision else None
     consents = person.consents if consensual else ()
     return Facts(
         sex=person.sex,
         age=person.age,
+        identified=person.identified,
         basis=person.basis,
         decision=_decision_status(decision, on),
         served=served_at is not None and served_at <= now,
         under_16_reasons=decision is not None and decision.under_16_reasons,
-        mother=_mother(person) if person.basis is LegalBasis.COMPULSORY else Tri.NO,
-        own=_word(consents, ConsentBy.PERSON, on),
-        family=_word(consents, ConsentBy.FAMILY, on),
-        guardian=_word(consents, ConsentBy.GUARDIAN, on),
-        grade=policy.unknown_grade if need.grade is None else need.grade,
+        mother=_mother(person) if held else Tri.NO,
+        own=_word(consents, ConsentBy.PERSON, on, now),
+        family=_word(consents, ConsentBy.FAMILY, on, now),
+        guardian=_word(person.consents if involuntary else consents, ConsentBy.GUARDIAN, on, now),
+        capable=person.capable if consensual and person.age >= ADULT_AGE else Tri.YES,
+        police_consent=person.police_consent and person.basis is LegalBasis.VOLUNTARY_IN_CENTRE,
+        unfiled=(
+            frozenset(OutMedicalPart) - person.out_medical
+            if person.basis is LegalBasis.OUT_MEDICAL
+            else frozenset()
+        ),
+        psychiatric=person.psychiatric if involuntary else None,
+        psc_time=_psc_time(person.psc_since, on, policy) if held else PscTime.NEVER,
+        endangered=held and person.joint_opinion is Tri.YES,
+        grade=counted_grade(need, policy),
         assessed=need.grade is not None,
         needs=need.needs - {BedKind.GEN},
-        isolation=need.isolation,
-        observation=need.observation,
+        isolation=need.route,
+        observation=need.watch,
+        examined=need.examined,
         emergency=emergency,
     )
+
+
+def counted_grade(need: Need, policy: Policy) -> Grade:
+    """The grade that counts: the assessed one; without one the emergency grade after a red flag,
+    the policy's for a cleared screening, else the policy's cautious one."""
+    if need.grade is not None:
+        return need.grade
+    if need.screening is Screening.RED_FLAG:
+        return Grade.G5
+    return policy.cleared_grade if need.cleared else policy.unknown_grade
 
 
 def place(network: Network, bed_id: str) -> Place:
@@ -139,7 +190,9 @@ def place(network: Network, bed_id: str) -> Place:
     sexes = {sex for sex in Sex if unit.sex in (None, sex) and room.sex in (None, sex)}
     return Place(
         kind=unit.kind,
+        zone=unit.zone if unit.kind in COMPULSORY_CENTRES else Zone.GENERAL,
         custodial=unit.custodial,
+        cared_for=unit.medical_owner is not Owner.NONE,
         bases=unit.bases,
         licences=unit.licences,
         sexes=frozenset(sexes),
@@ -175,21 +228,39 @@ def _mother(person: Person) -> Tri:
     findings = (person.need.pregnant, person.need.nursing)
     if Tri.YES in findings:
         return Tri.YES
-    if person.sex is Sex.FEMALE and Tri.UNKNOWN in findings:
+    if person.sex is not Sex.MALE and Tri.UNKNOWN in findings:
         return Tri.UNKNOWN
     return Tri.NO
 
 
-def _word(consents: Iterable[Consent], by: ConsentBy, on: date) -> Word:
+def _psc_time(since: date | None, on: date, policy: Policy) -> PscTime:
+    """Where the stay in a police-run centre stands on that day; ``since`` is its first day."""
+    if since is None:
+        return PscTime.NEVER
+    if on >= months_after(since, policy.psc_max_months):
+        return PscTime.OVER
+    return PscTime.DUE if on >= months_after(since, policy.psc_min_months) else PscTime.EARLY
+
+
+def months_after(first: date, months: int) -> date:
+    """The day on which so many whole months are over; the month's last day where it is shorter."""
+    years, month = divmod(first.month - 1 + months, 12)
+    year, month = first.year + years, month + 1
+    return date(year, month, min(first.day, monthrange(year, month)[1]))
+
+
+def _word(consents: Iterable[Consent], by: ConsentBy, on: date, now: datetime) -> Word:
     """One signer's word on that day. A withdrawal ends every consent that began before the
-    withdrawn one, for the same kinds of unit; one signed afresh later stands."""
+    withdrawn one, for the same kinds of unit; one signed afresh later stands. A provisional
+    word is over at the instant it lapses."""
     mine = [consent for consent in consents if consent.by is by and consent.starts_on <= on]
     if not mine:
         return Word()
     kinds: set[UnitKind] = set()
     signed: set[UnitKind] = set()
     for consent in mine:
-        if consent.withdrawn or on > consent.ends_on:
+        lapsed = consent.lapses_at is not None and consent.lapses_at <= now
+        if consent.withdrawn or lapsed or on > consent.ends_on:
             continue
         stands = consent.kinds.difference(
             *(it.kinds for it in mine if it.withdrawn and it.starts_on > consent.starts_on)

@@ -12,7 +12,14 @@ from solver.codes import (
 from solver.eligibility.facts import UNDER_TERM, Facts, Place, Word
 from solver.eligibility.registry import Answer, Approver, rule
 
-CONSENT_FIELDS = ("person.basis", "person.age", "person.own", "person.family", "person.guardian")
+CONSENT_FIELDS = (
+    "person.basis",
+    "person.age",
+    "person.capable",
+    "person.own",
+    "person.family",
+    "person.guardian",
+)
 
 
 @rule(
@@ -181,14 +188,21 @@ def under_sixteen(facts: Facts, place: Place) -> Answer:
     source="Drug Rehabilitation Regulations art. 10",
     zh="须与本人或者监护人签订载明期限的书面协议。",
     en="A written agreement with a term is signed with the person or the guardian.",
-    reads=(*CONSENT_FIELDS, "place.kind"),
+    reads=(
+        "person.basis",
+        "person.age",
+        "person.capable",
+        "person.own",
+        "person.guardian",
+        "place.kind",
+    ),
     papers=True,
 )
 def written_agreement(facts: Facts, place: Place) -> Answer:
     """No agreement, no bed; whether it still runs and covers this unit is V03's question."""
     if facts.basis not in CONSENSUAL_BASES:
         return None
-    words = (facts.own, facts.guardian) if facts.minor else (facts.own,)
+    words = (facts.own, facts.guardian) if facts.represented else (facts.own,)
     if any(_agreed(word, place.kind) for word in words):
         return None
     return "signed", "missing"
@@ -206,10 +220,30 @@ def written_agreement(facts: Facts, place: Place) -> Answer:
     papers=True,
 )
 def consents_given(facts: Facts, place: Place) -> Answer:
-    """Constrained treatment needs the person's word and the family's; a minor's guardian's."""
+    """Constrained treatment needs the person's word and the family's; for a minor, and for an
+    adult not able to decide, the guardian's takes the place of both."""
     signers = _signers(facts)
     missing = [who for who, word in signers.items() if word.status is ConsentStatus.MISSING]
     return (",".join(signers), ",".join(missing)) if missing else None
+
+
+@rule(
+    "V02-capacity",
+    title=("决定能力", "capacity to decide"),
+    cites=("V02", "V01"),
+    source="Civil Code arts. 21, 22; Mental Health Law art. 83; "
+    "Drug Rehabilitation Regulations art. 10",
+    zh="尚无本院医生关于本人能否就治疗作出决定的检查结果；查明之前本人的同意尚不足以收治。",
+    en="A hospital doctor's finding on whether the person is able to decide on treatment is not on "
+    "record; until it is, the person's own word does not carry a stay.",
+    reads=("person.basis", "person.age", "person.capable"),
+    papers=True,
+)
+def capacity_found(facts: Facts, place: Place) -> Answer:
+    """An adult's own word counts once a doctor has looked whether they are able to give it."""
+    if facts.basis not in CONSENSUAL_BASES or facts.minor or facts.capable is not Tri.UNKNOWN:
+        return None
+    return "capacity_finding", "missing"
 
 
 @rule(
@@ -230,8 +264,8 @@ def consents_in_force(facts: Facts, place: Place) -> Answer:
         for who, word in _signers(facts).items()
         if (fault := _fault(word, place.kind)) is not None
     ]
-    # A minor need not sign, yet their own withdrawal counts.
-    if facts.minor and facts.own.status is ConsentStatus.WITHDRAWN:
+    # Who need not sign may still withdraw.
+    if facts.represented and facts.own.status is ConsentStatus.WITHDRAWN:
         faults.append(f"person:{ConsentStatus.WITHDRAWN}")
     return (place.kind, ",".join(faults)) if faults else None
 
@@ -240,7 +274,7 @@ def _signers(facts: Facts) -> dict[str, Word]:
     """Whose consent this stay rests on."""
     if facts.basis not in CONSENSUAL_BASES:
         return {}
-    if facts.minor:
+    if facts.represented:
         return {"guardian": facts.guardian}
     if facts.basis is LegalBasis.CONSTRAINED:
         return {"person": facts.own, "family": facts.family}

@@ -65,6 +65,16 @@ class _Arcs:
             self.lent.append(lent)
 
 
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """How a unit may be used: for so many people of whom the plan disposes, newcomers among them
+    or not. A reserve is kept where anybody may come."""
+
+    capacity: int
+    emergencies: bool
+    others: bool
+
+
 class Builder:
     """Collects the parts of one model; ``build`` is the way in."""
 
@@ -79,8 +89,12 @@ class Builder:
         self._index_seats([bed for state in self.states for bed in state.usable])
         self._index_seats(sorted(loose_beds))
         self.classes = self._classes()
+        self.lived_in: dict[str, int] = defaultdict(int)
+        for stay in self.loose.values():
+            self.lived_in[network.unit_of(stay.bed).id] += 1
         self.spare = self._spare()
         self.fit = self._fit()
+        self.modes = self._modes()
         self.slots: dict[Slot, int] = {}
         self.free: dict[int, int] = defaultdict(int)
         self.lent: dict[int, Lent] = defaultdict(list)
@@ -89,7 +103,7 @@ class Builder:
         self.use_type: list[int] = []
         self.use_number: list[int] = []
         self.first_use: dict[str, int] = {}
-        self.admits: dict[str, int] = {}
+        self.first_mode: dict[str, int] = {}
 
     def _index_seats(self, beds: list[str]) -> None:
         known = {it: i for i, it in enumerate(self.seats)}
@@ -129,7 +143,8 @@ class Builder:
             home = None if it.home is None else self.network.unit_of(it.home).id
             for j in np.flatnonzero(fit[i]):
                 unit = self.seats[j].unit
-                hopeless = self.spare.get(unit, 0) < 0 and unit != home
+                kept = 0 if it.profile.facts.emergency else self.network.units[unit].reserve
+                hopeless = unit != home and self.spare.get(unit, kept) < kept
                 if hopeless or not it.mobility.allows(unit, self.seats[j].place.kind):
                     fit[i, j] = False
         return fit
@@ -158,15 +173,12 @@ class Builder:
             empty[like if state.empty else (*like, state.room)].append(state)
         for states in empty.values():
             self._room_type(states, wanted)
-        for unit in sorted(self.spare):
-            if self._overfull(unit) and self.spare[unit] >= 0:
-                self.admits[unit] = len(self.use_type) + 1
-                self.use_type += [len(self.types)] * 2
-                self.use_number += [0, 1]
+        for unit, modes in self.modes.items():
+            if len(modes) > 1:
+                self.first_mode[unit] = len(self.use_type)
+                self.use_type += [len(self.types)] * len(modes)
+                self.use_number += range(len(modes))
                 self.types.append(RoomType((), ()))
-
-    def _overfull(self, unit: str) -> bool:
-        return self.network.people_in_unit[unit] > self.network.staffed_beds[unit]
 
     def _room_type(self, states: list[RoomState], wanted: dict[tuple[int, bool], set[str]]) -> None:
         cohort = states[0].cohort
@@ -195,11 +207,9 @@ class Builder:
     def arcs(self) -> tuple[_Arcs, list[int]]:
         """All arcs and the supply of every node; nodes are classes, slots, units, the sink."""
         found, classes, slots = _Arcs(), len(self.classes), list(self.slots)
-        network = self.network
         units: dict[str, int] = {}
-        for unit in sorted(self.spare):
-            if self.spare[unit] >= 0:
-                units[unit] = classes + len(slots) + len(units)
+        for unit in self.modes:
+            units[unit] = classes + len(slots) + len(units)
         sink = classes + len(slots) + len(units)
         seat_of = np.array([it.seat for it in slots], dtype=np.int64)
         cohort_of = np.array([it.cohort for it in slots], dtype=np.int64)
@@ -237,8 +247,8 @@ class Builder:
                 ends = (i, classes + int(slot))
                 arc = found.add(SLOT_ARC, i, int(slot), ends, many, tuple(cost))
                 unit = self.seats[slots[slot].seat].unit
-                if unit in self.admits and unit != home_unit:
-                    found.couple(arc, 0, [(self.admits[unit], many)])
+                if unit in self.first_mode and unit != home_unit:
+                    found.couple(arc, 0, self._admitting(unit, it, many))
         for number, key in enumerate(slots):
             unit = self.seats[key.seat].unit
             head = units.get(unit, sink)
@@ -249,11 +259,13 @@ class Builder:
             arc = found.add(THROUGH_ARC, -1, number, (classes + number, head), most)
             found.couple(arc, self.free[number], self.lent[number])
         for unit, node in units.items():
-            over = network.people_in_unit[unit] - network.staffed_beds[unit]
-            spare = self.spare[unit]
-            arc = found.add(THROUGH_ARC, -1, -1, (node, sink), spare + max(0, over))
-            if unit in self.admits:
-                found.couple(arc, spare, [(self.admits[unit] - 1, over)])
+            capacity = [mode.capacity for mode in self.modes[unit]]
+            arc = found.add(THROUGH_ARC, -1, -1, (node, sink), max(capacity))
+            if unit in self.first_mode:
+                least = min(capacity)
+                first = self.first_mode[unit]
+                more = [(first + i, it - least) for i, it in enumerate(capacity) if it > least]
+                found.couple(arc, least, more)
         supply = [len(it.people) for it in self.classes] + [0] * (sink - classes + 1)
         supply[sink] = -sum(supply)
         return found, supply
@@ -304,22 +316,53 @@ class Builder:
             found.couple(arc, 0, lent)
 
     def _spare(self) -> dict[str, int]:
-        """How many loose or new people a unit's staff can look after, for each unit whose staff
-        may be too few for its beds. Below zero nobody new can come, whoever leaves."""
+        """How many loose or new people a unit's staff can look after, for each unit whose staff,
+        less its reserve, may be too few for its beds. Below zero nobody new can come, whoever
+        leaves; below the reserve only emergencies can."""
         network = self.network
-        loose: dict[str, int] = defaultdict(int)
         usable: dict[str, int] = defaultdict(int)
         for state in self.states:
             usable[state.unit] += len(state.usable)
-        for stay in self.loose.values():
-            loose[network.unit_of(stay.bed).id] += 1
         found = {}
-        for unit in network.units:
-            fixed = network.people_in_unit[unit] - loose[unit]
+        for unit in sorted(network.units):
+            fixed = network.people_in_unit[unit] - self.lived_in[unit]
             spare = network.staffed_beds[unit] - fixed
-            if usable[unit] + loose[unit] > spare:
+            if usable[unit] + self.lived_in[unit] > spare - network.units[unit].reserve:
                 found[unit] = spare
         return found
+
+    def _modes(self) -> dict[str, list[_Mode]]:
+        """The ways each unit that may run short can be used, the one it is used in now first:
+        open to all with its reserve kept, for emergencies alone up to its staff, or shut."""
+        wanted = {
+            self.seats[j].unit
+            for i, it in enumerate(self.classes)
+            if it.profile.facts.emergency
+            for j in np.flatnonzero(self.fit[i])
+        }
+        found: dict[str, list[_Mode]] = {}
+        for unit, spare in self.spare.items():
+            reserve, here = self.network.units[unit].reserve, self.lived_in[unit]
+            usual = _Mode(spare - reserve, True, True)
+            urgent = _Mode(spare, True, False)
+            modes = [usual] if usual.capacity >= 0 else []
+            if reserve and unit in wanted and spare >= 0:
+                at = 0 if modes and usual.capacity < here <= spare else len(modes)
+                modes.insert(at, urgent)
+            if modes and modes[0].capacity < here:
+                modes.insert(0, _Mode(here, False, False))
+            if modes:
+                found[unit] = modes
+        return found
+
+    def _admitting(self, unit: str, it: PeopleClass, many: int) -> Lent:
+        """The modes of a unit in which newcomers of a class may come; empty for all of them."""
+        emergency, modes = it.profile.facts.emergency, self.modes[unit]
+        admitting = [mode.emergencies if emergency else mode.others for mode in modes]
+        if all(admitting):
+            return []
+        first = self.first_mode[unit]
+        return [(first + i, many) for i, yes in enumerate(admitting) if yes]
 
 
 def build(network: Network) -> Model:

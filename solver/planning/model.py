@@ -32,7 +32,7 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class RoomType:
     """Like rooms and the uses each of them can have; the first use is the present one. A unit
-    with more people than staffed beds is one too, without rooms: shut or open to newcomers."""
+    that may be shut to newcomers, or keep a reserve for emergencies, is one too, without rooms."""
 
     states: tuple[RoomState, ...]
     uses: tuple[tuple[Use, ...], ...]

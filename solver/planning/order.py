@@ -62,12 +62,20 @@ class _Walk:
         return [it for it in self.chances[slot] if it.waits <= self.gone.keys()]
 
     def staff_short(self, mover: Mover) -> int:
-        """How many departures from the unit the move must wait for."""
+        """How many departures from the unit the move must wait for: for its staff, and, unless it
+        is an emergency, for its reserve, which the emergencies still to come may need too."""
         unit = self.unit_of_slot[mover.slot]
         if self._unit(mover.from_bed) == unit:
             return 0
         people = self.network.people_in_unit[unit] + self.arrived[unit] + 1
-        return max(0, people - self.network.staffed_beds[unit])
+        staffed, reserve = self.network.staffed_beds[unit], self.network.units[unit].reserve
+        if not reserve or mover.urgent:
+            return max(0, people - staffed)
+        people += sum(
+            it.urgent and self.unit_of_slot[it.slot] == unit and self._unit(it.from_bed) != unit
+            for it in self.left.values()
+        )
+        return max(0, people - (staffed - reserve))
 
     def can_go(self, mover: Mover) -> bool:
         unit = self.unit_of_slot[mover.slot]
@@ -133,7 +141,7 @@ class _Walk:
         isolated = (Isolation.CONTACT, Isolation.DROPLET, Isolation.AIRBORNE)
         others = sorted(
             (it for it in self.departed[unit] if it not in behind),
-            key=lambda it: self.network.persons[it].need.isolation in isolated,
+            key=lambda it: self.network.persons[it].need.route in isolated,
         )
         return others[: max(0, short)]
 

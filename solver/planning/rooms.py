@@ -21,8 +21,13 @@ ALONE = "alone"
 
 def company(person: Person, cohort: bool) -> str:
     """With whom somebody may share a room: those of the same value, unless it is ``ALONE``."""
-    route = person.need.isolation
-    if route is Isolation.UNKNOWN or (route is not Isolation.NONE and not cohort):
+    route = person.need.route
+    if (
+        person.sex is None
+        or not person.identified
+        or route is Isolation.UNKNOWN
+        or (route is not Isolation.NONE and not cohort)
+    ):
         return ALONE
     age = "minor" if person.age < ADULT_AGE else "adult"
     status = "custodial" if person.basis in CUSTODIAL_BASES else "consensual"
@@ -117,7 +122,7 @@ def room_states(network: Network, loose_beds: Mapping[str, str]) -> list[RoomSta
 
 def _leaves_a_usable_room(network: Network, person: str) -> bool:
     """A room left by somebody isolated needs terminal disinfection before anybody new."""
-    return network.persons[person].need.isolation in (Isolation.NONE, Isolation.UNKNOWN)
+    return network.persons[person].need.route in (Isolation.NONE, Isolation.UNKNOWN)
 
 
 def uses(state: RoomState, wanted: Collection[str], apart: Iterable[str]) -> tuple[Use, ...]:

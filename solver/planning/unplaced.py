@@ -26,7 +26,7 @@ class BedCounts:
         A refused bed counts under every rule that refuses it. A lawful one counts once: under
         availability when it is not free, under the room's or unit's relation that speaks against
         it, else under capacity, as given to somebody else. A unit that declined counts under
-        availability.
+        availability, the last beds it keeps for emergencies under its reserve.
         """
         network = self.network
         who = profile(network, request.person).facts
@@ -54,13 +54,22 @@ class BedCounts:
                     if it != request.person
                 ]
                 broken = room_relations(me, others, room.cohort)
-                counts[broken[0] if broken and bed not in self.given else Relation.CAPACITY] += 1
+                if bed in self.given:
+                    broken = ()
+                elif not broken and self._kept(room.unit, who.emergency):
+                    broken = (Relation.RESERVE,)
+                counts[broken[0] if broken else Relation.CAPACITY] += 1
         ordered = sorted(counts.items(), key=lambda it: (-it[1], it[0]))
         return Unplaced(
             request.id,
             tuple((str(name), count) for name, count in ordered),
             min(expected, default=None),
         )
+
+    def _kept(self, unit: str, emergency: bool) -> bool:
+        network = self.network
+        left = network.staffed_beds[unit] - network.people_in_unit[unit]
+        return not emergency and 0 < left <= network.units[unit].reserve
 
     def _expected(self, bed: str) -> list[datetime]:
         stay = self.network.stay_in_bed.get(bed)

@@ -11,22 +11,38 @@ from solver.codes import (
     BedKind,
     BedState,
     ConsentBy,
+    DangerCase,
     Grade,
     Ground,
     Isolation,
     LegalBasis,
     Observation,
     Organ,
+    Screening,
     Sex,
     Tri,
     UnitKind,
     Zone,
 )
-from solver.domain import Bed, Consent, Decision, Need, Person, Request, Room, Stay, Unit
+from solver.domain import (
+    Bed,
+    Consent,
+    Decision,
+    Need,
+    Person,
+    Psychiatric,
+    Request,
+    Room,
+    Stay,
+    Unit,
+)
 from solver.synthetic.places import Inventory
 
 TOO_ILL = 0.01  # of people in a centre: they now need the off-site ward
 STEPPED_DOWN = 0.12  # of people in the off-site ward: a doctor's statement supports the centre
+PASSING_ON = 0.12  # of people three months or more in the police-run centre: fit to pass on
+INVOLUNTARY = 0.05  # of people in a hospital's psychiatric ward
+NOT_EXAMINED = 0.04  # of requests: only an officer's screening yet
 AGREED_TO_MOVE = 0.05  # of people in a partner hospital: agreed to move to a named other one
 FEMALE = 0.14
 COMPULSORY_SHARE = 0.45  # of requests
@@ -43,6 +59,10 @@ _SHANGHAI = timezone(timedelta(hours=8))  # no summer time since 1991
 _GROUNDS = tuple(Ground)
 _CONSENSUAL = (LegalBasis.CONSTRAINED, LegalBasis.CONSTRAINED, LegalBasis.VOLUNTARY)
 _WELL = {Grade.G0: 55, Grade.G1: 45}
+_IN_PSC = (1, 350)  # days since the decision; after twelve months the justice-run centre
+_IN_JSC = (120, 700)
+_IN_WARD = (110, 340)
+_DUE_TO_PASS_ON = 93  # days: three months, whichever they are
 
 T = TypeVar("T")
 
@@ -107,6 +127,9 @@ class Draw:
         custodial = unit.kind is not UnitKind.CTH
         need = self._resident_need(unit, room, bed)
         basis = LegalBasis.COMPULSORY if custodial else self.rng.choice(_CONSENSUAL)
+        if unit.zone is Zone.PSYCHIATRIC and not custodial and self._chance(INVOLUNTARY):
+            basis = LegalBasis.INVOLUNTARY_PSYCHIATRIC
+        days = self.rng.randint(*_days_here(unit.kind))
         may: frozenset[UnitKind] = frozenset()
         agreed: frozenset[str] | None = None
         origin: str | None = None
@@ -119,17 +142,22 @@ class Draw:
             need = _need(self._one(_WELL), frozenset())
             may = COMPULSORY_CENTRES
             origin = self._origin(unit, sex)
-        elif unit.kind is UnitKind.CTH and self._chance(AGREED_TO_MOVE):
+        elif unit.kind is UnitKind.PSC and days >= _DUE_TO_PASS_ON and self._chance(PASSING_ON):
+            may = frozenset({UnitKind.JSC})
+        elif basis in _CONSENSUAL and self._chance(AGREED_TO_MOVE):
             may = frozenset({UnitKind.CTH})
             agreed = frozenset({self._other_hospital(unit)})
         elif unit.kind is UnitKind.OMW:
             origin = self._origin(unit, sex)
-        days = self.rng.randint(1, 700 if unit.kind in COMPULSORY_CENTRES else 40)
         person = self._person(sex, self._age(unit.min_age, unit.max_age), basis, need, days)
-        person = replace(person, origin_unit=origin)
+        held_since = person.decision.starts_on if person.decision else None
+        person = replace(person, origin_unit=origin, psc_since=held_since)
         self.persons[person.id] = person
-        since = self.now - timedelta(days=days, minutes=self.rng.randint(0, 1439))
-        end = person.decision.ends_on if person.decision else person.consents[0].ends_on
+        in_ward = unit.kind in (UnitKind.OMW, UnitKind.SEC)
+        here = self.rng.randint(1, 40) if in_ward else days
+        since = self.now - timedelta(days=here, minutes=self.rng.randint(0, 1439))
+        end = person.decision.ends_on if person.decision else self.on + timedelta(days=30)
+        end = person.consents[0].ends_on if person.consents else end
         self.stays.append(
             Stay(
                 id=f"st_{person.id[2:]}",
@@ -202,7 +230,7 @@ class Draw:
                 ends_on=starts + timedelta(days=729),
                 served_at=self.now - timedelta(days=days, hours=30),
             )
-        else:
+        elif basis is not LegalBasis.INVOLUNTARY_PSYCHIATRIC:
             kinds = frozenset({UnitKind.CTH})
             ends = starts + timedelta(days=62)
             consents = tuple(
@@ -213,7 +241,10 @@ class Draw:
             round(around[0] + self.rng.gauss(0, 12), 1),
             round(around[1] + self.rng.gauss(0, 12), 1),
         )
-        return Person(self._new_id(), sex, age, basis, decision, consents, need, home)
+        found = Person(self._new_id(), sex, age, basis, decision, consents, need, home)
+        if basis is LegalBasis.INVOLUNTARY_PSYCHIATRIC:
+            found = replace(found, psychiatric=Psychiatric(severe=True, case=DangerCase.OTHERS))
+        return found
 
     def request(self, east: float) -> None:
         """One more waiting person, living around ``east`` km on the city's plane."""
@@ -259,8 +290,23 @@ class Draw:
         pregnant = Tri.NO
         if sex is Sex.FEMALE:
             pregnant = self._one({Tri.NO: 94, Tri.YES: 3, Tri.UNKNOWN: 3})
+        if self._chance(NOT_EXAMINED):
+            clear = self._chance(0.7)
+            return Need(
+                pregnant=pregnant,
+                nursing=Tri.NO,
+                screening=Screening.CLEAR if clear else Screening.CAUTION,
+                examined=False,
+            )
         known = None if self._chance(0.01) else grade
         return Need(known, needs, route, watch, pregnant, Tri.NO)
+
+
+def _days_here(kind: UnitKind) -> tuple[int, int]:
+    """How many days ago the papers of somebody in a unit of this kind may have begun."""
+    if kind is UnitKind.CTH:
+        return (1, 40)
+    return {UnitKind.PSC: _IN_PSC, UnitKind.JSC: _IN_JSC}.get(kind, _IN_WARD)
 
 
 def _need(grade: Grade, needs: frozenset[BedKind]) -> Need:

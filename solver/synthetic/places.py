@@ -191,9 +191,7 @@ def _add_unit(found: Inventory, facility: str, unit: str, kind: UnitKind, ward: 
         security=closed if custodial else Security.OPEN,
         observation=ward.watch,
         licences=frozenset(licences),
-        bases=frozenset(
-            {LegalBasis.COMPULSORY} if custodial else {LegalBasis.CONSTRAINED, LegalBasis.VOLUNTARY}
-        ),
+        bases=_bases(custodial, ward.zone),
         security_owner=owner,
         medical_owner=Owner.HEALTH if ward.level >= Grade.G3 else owner,
         reserve=ward.reserve,
@@ -209,6 +207,14 @@ def _add_unit(found: Inventory, facility: str, unit: str, kind: UnitKind, ward: 
                 features = _features(bed_kind, ward.level, place, number)
                 bed = f"{room}.b{place}"
                 found.beds[bed] = Bed(bed, room, bed_kind, features)
+
+
+def _bases(custodial: bool, zone: Zone) -> frozenset[LegalBasis]:
+    if custodial:
+        return frozenset({LegalBasis.COMPULSORY})
+    agreed = frozenset({LegalBasis.CONSTRAINED, LegalBasis.VOLUNTARY})
+    psychiatric = zone is Zone.PSYCHIATRIC
+    return agreed | {LegalBasis.INVOLUNTARY_PSYCHIATRIC} if psychiatric else agreed
 
 
 def _features(kind: BedKind, level: Grade, place: int, number: int) -> frozenset[BedKind]:

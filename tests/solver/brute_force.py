@@ -105,7 +105,7 @@ def _timed(network: Network, order: tuple[str, ...], targets: dict[str, str]) ->
             if other not in moves or moves[other].from_bed != bed:
                 return None
             needed.append(other)
-        short = _staff_short(network, move, moves)
+        short = _staff_short(network, move, moves, targets)
         leaving = [it for it in _leavers(network, move, moves) if it not in needed]
         already = len(_leavers(network, move, moves)) - len(leaving)
         if short - already > len(leaving):
@@ -124,7 +124,9 @@ def _unit(network: Network, bed: str | None) -> str | None:
     return None if bed is None else network.unit_of(bed).id
 
 
-def _staff_short(network: Network, move: Move, moves: dict[str, Move]) -> int:
+def _staff_short(
+    network: Network, move: Move, moves: dict[str, Move], targets: dict[str, str]
+) -> int:
     unit = _unit(network, move.to_bed)
     assert unit is not None
     if _unit(network, move.from_bed) == unit:
@@ -132,7 +134,20 @@ def _staff_short(network: Network, move: Move, moves: dict[str, Move]) -> int:
     arrived = sum(
         _unit(network, it.to_bed) == unit != _unit(network, it.from_bed) for it in moves.values()
     )
-    return max(0, network.people_in_unit[unit] + arrived + 1 - network.staffed_beds[unit])
+    people = network.people_in_unit[unit] + arrived + 1
+    reserve = network.units[unit].reserve
+    if not reserve or _emergency(network, move.person):
+        return max(0, people - network.staffed_beds[unit])
+    people += sum(
+        _unit(network, bed) == unit and _emergency(network, person)
+        for person, bed in targets.items()
+        if person not in moves
+    )
+    return max(0, people + reserve - network.staffed_beds[unit])
+
+
+def _emergency(network: Network, person: str) -> bool:
+    return person in network.request_of and network.request_of[person].emergency
 
 
 def _leavers(network: Network, move: Move, moves: dict[str, Move]) -> list[str]:

@@ -2,7 +2,7 @@
 
 ``like`` picks the fitting pair: ``custody`` (a compulsory term, a police-run centre),
 ``constrained`` and ``voluntary`` (consensual treatment, a designated hospital), ``out_medical``
-(out-of-centre treatment, the same hospital).
+(out-of-centre treatment, the same hospital), ``involuntary_psychiatric`` (its psychiatric ward).
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +12,7 @@ from typing import Any
 
 from solver.codes import (
     ConsentBy,
+    DangerCase,
     Grade,
     Ground,
     Isolation,
@@ -19,6 +20,7 @@ from solver.codes import (
     Licence,
     Observation,
     Organ,
+    OutMedicalPart,
     Owner,
     Security,
     Sex,
@@ -34,6 +36,7 @@ from solver.domain import (
     Network,
     Person,
     Policy,
+    Psychiatric,
     Request,
     Room,
     Stay,
@@ -61,6 +64,7 @@ _CENTRE = Unit(
     bases=frozenset({LegalBasis.COMPULSORY}),
     security_owner=Owner.PUBLIC_SECURITY,
 )
+_FOUND = Psychiatric(severe=True, case=DangerCase.OTHERS)
 _HOSPITAL = Unit(
     "f-1.w1",
     "f-1",
@@ -96,6 +100,10 @@ def a_person(id: str = "p-1", like: str = "custody", **changes: Any) -> Person:
         tuple(a_consent(by) for by in signers),
         _WELL,
     )
+    if basis is LegalBasis.OUT_MEDICAL:
+        person = replace(person, out_medical=frozenset(OutMedicalPart))
+    if basis is LegalBasis.INVOLUNTARY_PSYCHIATRIC:
+        person = replace(person, psychiatric=_FOUND)
     need = _only(Need, changes)
     decision = _only(Decision, changes)
     if need:
@@ -125,6 +133,12 @@ def a_ward(
     """A ward with rooms of so many beds, ``<id>.r1.b1`` and on; ``room`` and ``bed`` change all
     of them alike, the rest changes the unit."""
     base = _CENTRE if like == "custody" else _HOSPITAL
+    if like == "involuntary_psychiatric":
+        base = replace(
+            base,
+            licences=base.licences | {Licence.PSYCHIATRIC},
+            bases=base.bases | {LegalBasis.INVOLUNTARY_PSYCHIATRIC},
+        )
     made = replace(base, id=id, facility=id.partition(".")[0], **unit)
     made_rooms, made_beds = [], []
     for number, size in enumerate(rooms, 1):

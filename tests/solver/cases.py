@@ -3,8 +3,9 @@
 One row is one case. ``like`` names the fitting pair it starts from (see ``builders``); ``person``
 and ``place`` list what is changed as ``name=value; name=value``; ``refused_by`` names exactly the
 rules that refuse, none where it is empty. Lists are joined by ``+``. A consent is written
-``<kinds> <first day>..<last day>`` with ``unsigned`` or ``withdrawn`` behind it, several are
-joined by ``/``. Today is 2026-11-23.
+``<kinds> <first day>..<last day>`` with ``unsigned``, ``withdrawn`` or ``lapses:<instant>`` behind
+it, several are joined by ``/``. ``psychiatric`` is written as the parts found, ``case:a`` or
+``case:b`` among them. Now is 2026-11-23T01:00 in UTC.
 """
 
 import csv
@@ -17,6 +18,7 @@ from typing import Any
 from solver.codes import (
     BedKind,
     ConsentBy,
+    DangerCase,
     Grade,
     Ground,
     Isolation,
@@ -24,13 +26,15 @@ from solver.codes import (
     Licence,
     Observation,
     Organ,
+    OutMedicalPart,
     Owner,
+    Screening,
     Sex,
     Tri,
     UnitKind,
     Zone,
 )
-from solver.domain import Consent, Policy
+from solver.domain import Consent, Policy, Psychiatric
 from solver.eligibility import Facts, Place, facts, place
 from tests.solver.builders import NOW, ON, TARGET, a_person, a_place_network
 
@@ -100,17 +104,38 @@ def _consents(text: str) -> list[Consent]:
 
 def _consent(text: str) -> Consent:
     kinds, days, *flags = text.split()
-    if not {"unsigned", "withdrawn"}.issuperset(flags):
-        raise ValueError(f"{text!r}: a consent may only be unsigned or withdrawn")
+    lapses = [flag.removeprefix("lapses:") for flag in flags if flag.startswith("lapses:")]
+    if not {"unsigned", "withdrawn"}.issuperset(it for it in flags if ":" not in it):
+        raise ValueError(f"{text!r}: a consent may only be unsigned, withdrawn or lapse")
     first, last = map(date.fromisoformat, days.split(".."))
     kinds_set = frozenset(map(UnitKind, kinds.split("+")))
     signed, withdrawn = "unsigned" not in flags, "withdrawn" in flags
-    return Consent(ConsentBy.PERSON, kinds_set, first, last, signed, withdrawn)
+    lapses_at = datetime.fromisoformat(lapses[0]) if lapses else None
+    return Consent(ConsentBy.PERSON, kinds_set, first, last, signed, withdrawn, lapses_at)
+
+
+def _psychiatric(text: str) -> Psychiatric | None:
+    if text == "none":
+        return None
+    found = set(text.split("+"))
+    if not found <= {"severe", "case:a", "case:b", "ended"}:
+        raise ValueError(f"{text!r}: psychiatric findings are severe, case:a, case:b and ended")
+    cases = [DangerCase(it.removeprefix("case:")) for it in found if it.startswith("case:")]
+    return Psychiatric("severe" in found, cases[0] if cases else None, "ended" not in found)
 
 
 _PERSON: dict[str, Callable[[str], Any]] = {
-    "sex": Sex,
+    "sex": _or_none(Sex),
     "age": int,
+    "identified": _yes,
+    "capable": Tri,
+    "police_consent": _yes,
+    "psc_since": _or_none(date.fromisoformat),
+    "joint_opinion": Tri,
+    "out_medical": _set(OutMedicalPart),
+    "psychiatric": _psychiatric,
+    "screening": Screening,
+    "examined": _yes,
     "basis": _or_none(LegalBasis),
     "decision": _or_none(str),
     "body": _or_none(Organ),
@@ -134,6 +159,7 @@ _PERSON: dict[str, Callable[[str], Any]] = {
 _PLACE: dict[str, Callable[[str], Any]] = {
     "kind": UnitKind,
     "security_owner": Owner,
+    "medical_owner": Owner,
     "sex": _or_none(Sex),
     "min_age": int,
     "max_age": int,

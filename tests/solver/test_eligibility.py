@@ -15,6 +15,7 @@ from solver.codes import (
     BedKind,
     ConsentBy,
     ConsentStatus,
+    DangerCase,
     DecisionStatus,
     Grade,
     Isolation,
@@ -22,11 +23,14 @@ from solver.codes import (
     Licence,
     Observation,
     Organ,
+    OutMedicalPart,
+    PscTime,
     Sex,
     Tri,
     UnitKind,
+    Zone,
 )
-from solver.domain import Need, Policy
+from solver.domain import Need, Policy, Psychiatric
 from solver.eligibility import (
     RULES,
     RULES_BY_ID,
@@ -59,8 +63,9 @@ words = st.builds(
 ).map(lambda it: replace(it, signed=it.kinds))
 any_facts = st.builds(
     Facts,
-    sex=st.sampled_from(Sex),
+    sex=st.none() | st.sampled_from(Sex),
     age=st.integers(12, 80),
+    identified=st.booleans(),
     basis=st.none() | st.sampled_from(LegalBasis),
     decision=st.sampled_from(DecisionStatus),
     served=st.booleans(),
@@ -69,17 +74,27 @@ any_facts = st.builds(
     own=words,
     family=words,
     guardian=words,
+    capable=st.sampled_from(Tri),
+    police_consent=st.booleans(),
+    unfiled=sets(OutMedicalPart),
+    psychiatric=st.none()
+    | st.builds(Psychiatric, st.booleans(), st.none() | st.sampled_from(DangerCase), st.booleans()),
+    psc_time=st.sampled_from(PscTime),
+    endangered=st.booleans(),
     grade=st.sampled_from(Grade),
     assessed=st.booleans(),
     needs=sets(BedKind),
     isolation=st.sampled_from(Isolation),
     observation=st.sampled_from(Observation),
+    examined=st.booleans(),
     emergency=st.booleans(),
 )
 any_place = st.builds(
     Place,
     kind=st.sampled_from(UnitKind),
+    zone=st.sampled_from(Zone),
     custodial=st.booleans(),
+    cared_for=st.booleans(),
     bases=sets(LegalBasis),
     licences=sets(Licence),
     sexes=sets(Sex),
@@ -129,7 +144,7 @@ def test_every_refusal_speaks_both_languages_and_names_its_source(person: Facts,
             assert text
             assert "{" not in text
         assert refusal.message("zh") != refusal.message("en")
-        assert refusal.statutory is (refusal.lifted_by is None)
+        assert refusal.statutory is (refusal.lifted_by is None and refusal.owner is None)
 
 
 UNKNOWNS: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
@@ -139,6 +154,7 @@ UNKNOWNS: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
     ("grade", {"grade": Grade.G3}, [{"grade": it} for it in Grade if it <= Grade.G3]),
     ("pregnant", {"pregnant": Tri.YES}, [{"pregnant": Tri.NO}]),
     ("nursing", {"nursing": Tri.YES}, [{"nursing": Tri.NO}]),
+    ("capable", {"capable": Tri.UNKNOWN}, [{"capable": Tri.YES}]),
 ]
 
 
@@ -158,7 +174,7 @@ def test_not_knowing_never_opens_a_place_that_the_cautious_value_closes(
         return eligible(facts(person, ON, NOW, Policy()), bed)
 
     # The default ``Need`` knows nothing yet.
-    open_to_unknown = open_to(**{name: getattr(Need(), name)})
+    open_to_unknown = open_to(**{name: getattr(Need(), name, Tri.UNKNOWN)})
     if sex is Sex.FEMALE or name not in ("pregnant", "nursing"):
         assert open_to(**cautious) or not open_to_unknown
     for known in milder:
@@ -245,7 +261,9 @@ def test_transitions_between_kinds_of_unit_are_those_of_the_law():
     network = {it.value for it in UnitKind} - {"EXT"}
     back = {(one, other) for one in ("SEC", "AKH", "EXT") for other in network if one != other}
     table = {("PSC", "JSC"), ("PSC", "OMW"), ("JSC", "OMW"), ("OMW", "PSC"), ("OMW", "JSC")}
-    assert allowed == back | table
+    # Custodial wards of hospitals treat within a running term as the off-site ward does.
+    secure = {(one, ward) for one in ("PSC", "JSC", "OMW") for ward in ("SEC", "AKH")}
+    assert allowed == back | table | secure
     assert all(transition_allowed(it, it) for it in UnitKind if it is not UnitKind.EXT)
     assert not any(transition_allowed(it, UnitKind.EXT) for it in UnitKind)
 

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from solver.domain import Network, Room
+from solver.codes import ConsentBy, Grade, Screening, Tri
+from solver.domain import Network, Policy, Room
 from solver.instance import (
     InstanceError,
     network_from_json,
@@ -18,6 +20,7 @@ from solver.instance import (
 )
 from solver.planning import make_plan
 from solver.synthetic import city
+from tests.solver.builders import NOW, a_consent, a_network, a_person, a_ward
 from tests.solver.tiny_networks import network, person, request, stay, tiny_networks, unit
 
 SMALL = network(
@@ -45,6 +48,39 @@ def test_a_network_read_back_is_the_same_network(given_network: Network):
     assert dict(again.beds) == dict(given_network.beds)
     assert again.policy == given_network.policy
     assert again.now == given_network.now
+
+
+def test_what_is_on_record_of_a_person_is_read_back():
+    built = a_network(
+        a_ward(),
+        persons=[
+            a_person("p-1", joint_opinion=Tri.YES, psc_since=date(2026, 8, 1)),
+            a_person("p-2", like="out_medical"),
+            a_person("p-3", like="involuntary_psychiatric"),
+            a_person("p-4", sex=None, identified=False, screening=Screening.CAUTION),
+            a_person(
+                "p-5",
+                "voluntary",
+                capable=Tri.UNKNOWN,
+                police_consent=True,
+                examined=False,
+                consents=(a_consent(ConsentBy.PERSON, lapses_at=NOW),),
+            ),
+        ],
+        policy=Policy(psc_min_months=6, cleared_grade=Grade.G0),
+    )
+    again = network_from_json(network_to_json(built))
+    assert again.persons == built.persons
+    assert again.policy == built.policy
+
+
+def test_a_file_from_before_a_field_was_there_is_read_with_its_neutral_default():
+    document = json.loads(network_to_json(SMALL))
+    for one in document["persons"]:
+        for name in ("identified", "capable", "psc_since", "out_medical", "psychiatric"):
+            del one[name]
+        del one["need"]["screening"], one["need"]["examined"]
+    assert network_from_json(json.dumps(document)).persons == SMALL.persons
 
 
 def test_a_city_read_back_is_the_same_city():
@@ -96,6 +132,8 @@ def _set(path: str, value: object) -> Callable[[dict[str, Any]], object]:
         ("beds/0/held_for", "p-nobody", "beds[0].held_for", "no such id in persons"),
         ("units/0/colour", "red", "units[0].colour", "unknown field"),
         ("units/0/level_of_care", "G9", "units[0].level_of_care", "give one of G0"),
+        ("persons/0/sex", None, "persons[0].sex", "not identified"),
+        ("policy/psc_max_months", 13, "policy.psc_min_months", "0 to 12"),
         ("units/0/reserve", -1, "units[0].reserve", "give 0 or more"),
         ("units/0/min_age", 200, "units[0].min_age", "give an age from 0 to max_age"),
         ("facilities/0/position", [1.0], "facilities[0].position", "give exactly 2 members"),

@@ -6,6 +6,7 @@ say so. Where nothing can be tried out in full, the plan is still clean and neve
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from solver.check import violations
@@ -16,6 +17,9 @@ from solver.planning import make_plan
 from solver.synthetic import city
 from tests.solver.brute_force import best_levels
 from tests.solver.tiny_networks import network, person, request, stay, tiny_networks, unit
+
+# Traced, trying every plan takes three times as long; what it runs is covered by other tests.
+pytestmark = pytest.mark.no_cover
 
 PSC, OMW = UnitKind.PSC, UnitKind.OMW
 ROOMY = settings(

@@ -53,8 +53,9 @@ class Recorder:
         self._value, self._prefix, self._seen = value, prefix, seen
 
     def __getattr__(self, name: str) -> Any:
-        # A property of Facts reads a field of its own.
-        self._seen.add(f"{self._prefix}.{'age' if name == 'minor' else name}")
+        # A property of Facts reads fields of its own.
+        for read in {"minor": ("age",), "represented": ("age", "capable")}.get(name, (name,)):
+            self._seen.add(f"{self._prefix}.{read}")
         return getattr(self._value, name)
 
 

@@ -161,8 +161,15 @@ _ISOLATION = st.sampled_from([route for route, times in _RARELY.items() for _ in
 
 
 @st.composite
-def tiny_networks(draw: st.DrawFn, most_people: int = 4, most_beds: int = 5) -> Network:
-    """A centre and a ward (sometimes a hospital) of a few beds, some taken, some people waiting."""
+def tiny_networks(
+    draw: st.DrawFn,
+    most_people: int = 4,
+    most_beds: int = 5,
+    reserves: tuple[int, ...] = (0, 0, 1),
+    hurry: int = 6,
+) -> Network:
+    """A centre and a ward (sometimes a hospital) of a few beds, some taken, some people waiting;
+    one request in ``hurry`` is an emergency."""
     kinds = [UnitKind.PSC, UnitKind.OMW] + ([UnitKind.CTH] if draw(st.booleans()) else [])
     units, rooms, left = [], [], most_beds
     for i, kind in enumerate(kinds):
@@ -179,7 +186,7 @@ def tiny_networks(draw: st.DrawFn, most_people: int = 4, most_beds: int = 5) -> 
             route = Isolation.AIRBORNE if cohort or draw(st.integers(0, 2)) == 0 else Isolation.NONE
             rooms.append((Room(f"{name}.r{number}", name, None, route, cohort), size))
         staffed = draw(st.sampled_from([None, None, None, 1, 2]))
-        reserve = draw(st.sampled_from([0, 0, 1]))
+        reserve = draw(st.sampled_from(reserves))
         units.append(unit(name, kind, staffed_beds=staffed, reserve=reserve))
     room_units = {room.id: room.unit for room, _ in rooms}
     kind_of = {it.id: it.kind for it in units}
@@ -211,7 +218,9 @@ def tiny_networks(draw: st.DrawFn, most_people: int = 4, most_beds: int = 5) -> 
             agreed = frozenset(it.id for it in units) if consensual else None
             stays.append(stay(f"p{i}", bed_id, *to, agreed=agreed))
         if bed_id is None:
-            requests.append(request(f"p{i}", draw(st.integers(0, 3)), draw(st.integers(0, 5)) == 0))
+            requests.append(
+                request(f"p{i}", draw(st.integers(0, 3)), draw(st.integers(1, hurry)) == 1)
+            )
     policy = Policy(
         max_moves_per_placement=draw(st.sampled_from([0, 1, 2, 2])),
         move_budget=draw(st.sampled_from([0, 1, 2, 200])),
