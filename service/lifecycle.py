@@ -56,6 +56,36 @@ class StayState(StrEnum):
     ENDED = "ended"
 
 
+class TermState(StrEnum):
+    """Where somebody under a compulsory term is 期限; always exactly one of the six.
+
+    ``in_detention``: in the hands of police or a court and in no bed of the network, before
+    admission too.
+    """
+
+    IN_BED = "in_bed"
+    ON_LEAVE = "on_leave"
+    OUT_MEDICAL = "out_medical"
+    ESCAPED = "escaped"
+    IN_DETENTION = "in_detention"
+    CLOSED = "closed"
+
+
+class ApprovalKind(StrEnum):
+    """What an organ approves 审批; which organ may is the approver table's (rule L10)."""
+
+    WARD_MOVE = "ward_move"  # 转所外医疗专区
+    CENTRE_MOVE = "centre_move"  # police centre to justice centre
+    OUT_MEDICAL = "out_medical"  # 所外就医
+    OUT_MEDICAL_FILING = "out_medical_filing"  # 报决定机关备案
+    EARLY_RELEASE = "early_release"  # 提前解除
+    EXTENSION = "extension"  # 延长期限
+    CHANGE_TO_COMMUNITY = "change_to_community"  # 变更社区戒毒
+    PROTECTIVE_RESTRAINT = "protective_restraint"  # 保护性约束
+    VOLUNTARY_IN_CENTRE = "voluntary_in_centre"  # 公安机关同意自愿入所
+    COMMUNITY_REHAB = "community_rehab"  # 责令社区康复
+
+
 class RunState(StrEnum):
     """Where a planning run 规划 stands."""
 

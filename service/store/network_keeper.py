@@ -36,7 +36,24 @@ LOOK_S: Final = 5.0
 """The log is looked at this often even if nobody says that it moved."""
 
 _PLACES: Final = frozenset({"facility", "unit", "room"})
-_NO_NETWORK: Final = frozenset({"api_key", "planning_run", "access_record", "import_job"})
+_NO_NETWORK: Final = frozenset(
+    {
+        "api_key",
+        "planning_run",
+        "access_record",
+        "import_job",
+        "due_item",
+        "misplacement",
+        "discrepancy",
+        "roll_count",
+        "restraint",
+        "personal_word",
+        "audit_flag",
+        "refusal_record",
+        "community_measure",
+    }
+)
+"""Records that nothing in the Network is read from."""
 _OF_PERSON: Final = {
     "placement_request": core.placement_request,
     "stay": core.stay,
@@ -48,6 +65,11 @@ _OF_PERSON: Final = {
     "assessment": core.assessment,
     "fitness_statement": core.fitness_statement,
     "movement_stop": core.movement_stop,
+    "term": core.term,
+    "term_absence": core.term_absence,
+    "approval": core.approval,
+    "opinion": core.opinion,
+    "screening": core.screening,
 }
 _CLOCK: Final = select(func.clock_timestamp(type_=DateTime(timezone=True)))
 

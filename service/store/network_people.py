@@ -1,63 +1,34 @@
-"""Rows of people as the solver sees them: basis, consents, need, and whether they may be moved.
+"""Rows of people as the solver sees them: papers, need, and whether they may be moved.
 
 A merged record is left out: the record it was merged into lives on. ``until`` beside a person is
-the first instant of the legal day on which a value changes by arithmetic alone (a birthday, the
-end of a doctor's statement) or at which a hold that pins them lapses.
+the first instant at which a value changes by arithmetic alone: the legal day of a birthday, of a
+nursed child's first one, after the end of a doctor's statement or an organ's yes; the instant at
+which a word given under intoxication, or a hold that pins them, lapses.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, and_, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from service.store.network_places import CLAIM_NOT_OVER, among, earliest, joined, listed
+from service.store.network_needs import UNSEEN, read_needs, weaned_on, with_child
+from service.store.network_papers import NO_PAPERS, Papers, decision_of, read_papers, unit_kinds
+from service.store.network_places import CLAIM_NOT_OVER, among, earliest, joined
 from service.store.tables import core
+from service.store.tables.law import ApprovalKind
 from service.store.tables.workflow import LIVE_REQUEST_STATES, RequestState, TransferState
-from solver.codes import (
-    BedKind,
-    ConsentBy,
-    Grade,
-    Ground,
-    Isolation,
-    LegalBasis,
-    Observation,
-    Organ,
-    Sex,
-    Tri,
-    UnitKind,
-)
-from solver.domain import Consent, Decision, Need, Person, Request
+from solver.codes import Sex, UnitKind
+from solver.domain import Need, Person, Request
 
-_person, _basis, _consent = core.person.c, core.legal_basis.c, core.consent.c
-_assessment, _fitness, _stop = core.assessment.c, core.fitness_statement.c, core.movement_stop.c
+_person, _fitness, _stop = core.person.c, core.fitness_statement.c, core.movement_stop.c
 _transfer, _request, _decline = core.transfer.c, core.placement_request.c, core.decline.c
 _next, _claim = core.bed_next.c, core.bed_claim.c
 
 _STARTED = (TransferState.APPROVED, TransferState.ACCEPTED, TransferState.IN_TRANSIT)
-
-NEWEST_BASIS_FIRST = (
-    _basis.revoked_at.is_not(None),
-    _basis.recorded_at.desc(),
-    _basis.id.desc(),
-)
-"""Which legal basis counts: the newest that was not revoked, else the newest."""
-NEWEST_ASSESSMENT_FIRST = (
-    _assessment.assessed_at.desc(),
-    _assessment.recorded_at.desc(),
-    _assessment.id.desc(),
-)
-"""Which assessment counts: the newest finding."""
-_NEWEST_BASES = (
-    select(_basis.person_id, _basis.kind)
-    .ext(distinct_on(_basis.person_id))
-    .where(listed(_basis.person_id, "people"))
-    .order_by(_basis.person_id, *NEWEST_BASIS_FIRST)
-)
 
 _PERSONS = select(
     _person.id,
@@ -66,49 +37,9 @@ _PERSONS = select(
     _person.home_east_km,
     _person.home_north_km,
     _person.origin_unit_id,
+    _person.identified,
+    _person.nursing_child_born_on,
 ).where(_person.merged_into.is_(None), among(_person.id, "ids"))
-_BASES = (
-    select(
-        _basis.person_id,
-        _basis.kind,
-        _basis.body,
-        _basis.ground,
-        _basis.served_at,
-        _basis.starts_on,
-        _basis.ends_on,
-        _basis.under_16_reasons,
-        _basis.revoked_at,
-    )
-    .where(among(_basis.person_id, "ids"))
-    .order_by(*NEWEST_BASIS_FIRST)
-)
-_CONSENTS = (
-    select(
-        _consent.person_id,
-        _consent.given_by,
-        _consent.kinds,
-        _consent.agreement,
-        _consent.starts_on,
-        _consent.ends_on,
-        _consent.withdrawn_at,
-    )
-    .where(among(_consent.person_id, "ids"))
-    .order_by(_consent.starts_on, _consent.id)
-)
-_ASSESSMENTS = (
-    select(
-        _assessment.person_id,
-        _assessment.grade,
-        func.array_to_string(_assessment.needs, ",").label("needs"),
-        _assessment.isolation,
-        _assessment.observation,
-        _assessment.pregnant,
-        _assessment.nursing,
-    )
-    .ext(distinct_on(_assessment.person_id))
-    .where(among(_assessment.person_id, "ids"))
-    .order_by(_assessment.person_id, *NEWEST_ASSESSMENT_FIRST)
-)
 _FITNESS = (
     select(_fitness.person_id, _fitness.kinds, _fitness.agreed_units, _fitness.ends_on)
     .ext(distinct_on(_fitness.person_id))
@@ -152,7 +83,7 @@ _REQUESTS = (
 _DECLINES = (
     select(_decline.request_id, func.array_agg(_decline.unit_id.distinct()).label("units"))
     .join(core.placement_request, _request.id == _decline.request_id)
-    .where(_live_request, among(_request.person_id, "ids"))
+    .where(_live_request, among(_request.person_id, "ids"), _decline.overruled_at.is_(None))
     .group_by(_decline.request_id)
 )
 _LIVE_PERSONS = select(_request.person_id).where(_live_request)
@@ -189,12 +120,6 @@ def age_on(birth: date, on: date) -> int:
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
 
 
-def basis_kinds(conn: Connection, persons: Collection[str]) -> dict[str, LegalBasis]:
-    """What each of these people is here on: the kind of the legal basis that counts."""
-    rows = conn.execute(_NEWEST_BASES, {"people": sorted(set(persons))})
-    return {row.person_id: LegalBasis(row.kind) for row in rows}
-
-
 def persons_with_live_requests(conn: Connection) -> set[str]:
     """Everybody whose placement request is waiting, held or accepted."""
     return set(conn.execute(_LIVE_PERSONS).scalars())
@@ -209,13 +134,8 @@ def read_people(
     on = legal_day(now, zone)
     given = {"ids": joined(ids)}
     timed = {**given, "now": now}
-    bases: dict[str, list[Any]] = {}
-    for basis in conn.execute(_BASES, given).all():
-        bases.setdefault(basis.person_id, []).append(basis)
-    consents: dict[str, list[Consent]] = {}
-    for consent in conn.execute(_CONSENTS, given).all():
-        consents.setdefault(consent.person_id, []).append(_consent_of(consent))
-    needs = {id_: _need_of(*rest) for id_, *rest in conn.execute(_ASSESSMENTS, given).all()}
+    papers = read_papers(conn, given)
+    needs = read_needs(conn, given)
     fitness = {row.person_id: row for row in conn.execute(_FITNESS, given).all()}
     pinned = set(conn.execute(_PINNED, given).scalars())
     turns: dict[str, list[datetime | None]] = {}
@@ -234,11 +154,18 @@ def read_people(
         waiting = live is not None and live.state == RequestState.WAITING and live.next_id is None
         changes = turns.get(row.id, [])
         changes.append(_midnight(_next_birthday(row.birth_date, on), zone))
+        mine = papers.get(row.id, NO_PAPERS)
+        last_days, lapses = mine.turns()
+        changes += [it for it in lapses if it > now]
+        changes += [_midnight(it + timedelta(days=1), zone) for it in last_days if it >= on]
         if statement is not None:
             changes.append(_midnight(statement.ends_on + timedelta(days=1), zone))
+        if row.nursing_child_born_on is not None:
+            weaned = weaned_on(row.nursing_child_born_on)
+            changes += [_midnight(weaned, zone)] if weaned > on else []
         people[row.id] = PersonView(
-            person=_person_of(row, on, bases.get(row.id, ()), consents, needs.get(row.id, Need())),
-            may_move_to=_kinds(tuple(statement.kinds)) if statement else frozenset(),
+            person=_person_of(row, on, zone, mine, needs.get(row.id, UNSEEN)),
+            may_move_to=unit_kinds(tuple(statement.kinds)) if statement else frozenset(),
             agreed_units=(
                 frozenset(statement.agreed_units)
                 if statement is not None and statement.agreed_units is not None
@@ -259,72 +186,28 @@ def merged_into(conn: Connection, ids: Collection[str]) -> set[str]:
     return {row.merged_into for row in conn.execute(_MERGED, {"ids": joined(ids)})}
 
 
-def _person_of(
-    row: Any, on: date, bases: Collection[Any], consents: dict[str, list[Consent]], need: Need
-) -> Person:
-    newest = next(iter(bases), None)
-    basis = LegalBasis(newest.kind) if newest is not None else None
-    decision = None
-    if basis in (LegalBasis.COMPULSORY, LegalBasis.OUT_MEDICAL):
-        ordered = (it for it in bases if it.kind == LegalBasis.COMPULSORY)
-        decision = _decision_of(next(ordered, None))
+def _person_of(row: Any, on: date, zone: ZoneInfo, papers: Papers, need: Need) -> Person:
     has_home = row.home_east_km is not None and row.home_north_km is not None
+    sex = Sex(row.sex) if row.sex is not None else None
+    decision = papers.decision_row
     return Person(
         id=row.id,
-        sex=Sex(row.sex),
+        sex=sex,
         age=age_on(row.birth_date, on),
-        basis=basis,
-        decision=decision,
-        consents=tuple(consents.get(row.id, ())),
-        need=need,
+        basis=papers.basis,
+        decision=decision_of(decision),
+        consents=tuple(papers.consents),
+        need=with_child(need, sex, row.nursing_child_born_on, on),
         home=(row.home_east_km, row.home_north_km) if has_home else None,
         origin_unit=row.origin_unit_id,
+        identified=row.identified,
+        capable=papers.capable,
+        police_consent=papers.agreed(ApprovalKind.VOLUNTARY_IN_CENTRE, on),
+        psc_since=decision.psc_since if decision is not None else None,
+        joint_opinion=papers.joint_opinion,
+        out_medical=papers.out_medical(on, zone),
+        psychiatric=papers.psychiatric,
     )
-
-
-def _decision_of(row: Any | None) -> Decision | None:
-    if row is None:
-        return None
-    return Decision(
-        body=Organ(row.body) if row.body else None,
-        ground=Ground(row.ground) if row.ground else None,
-        starts_on=row.starts_on,
-        ends_on=row.ends_on,
-        served_at=row.served_at,
-        revoked=row.revoked_at is not None,
-        under_16_reasons=row.under_16_reasons,
-    )
-
-
-def _consent_of(row: Any) -> Consent:
-    return Consent(
-        by=ConsentBy(row.given_by),
-        kinds=_kinds(tuple(row.kinds)),
-        starts_on=row.starts_on,
-        ends_on=row.ends_on,
-        agreement=row.agreement,
-        withdrawn=row.withdrawn_at is not None,
-    )
-
-
-@lru_cache(maxsize=4096)
-def _need_of(
-    grade: int | None, needs: str, isolation: str, observation: str, pregnant: str, nursing: str
-) -> Need:
-    """A finding; a city has few distinct ones."""
-    return Need(
-        grade=Grade(grade) if grade is not None else None,
-        needs=frozenset(map(BedKind, needs.split(","))) if needs else frozenset(),
-        isolation=Isolation(isolation),
-        observation=Observation(observation),
-        pregnant=Tri(pregnant),
-        nursing=Tri(nursing),
-    )
-
-
-@lru_cache(maxsize=512)
-def _kinds(codes: tuple[str, ...]) -> frozenset[UnitKind]:
-    return frozenset(map(UnitKind, codes))
 
 
 def _request_of(row: Any, declined: dict[str, list[str]]) -> Request:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, or_, select, update
 
 from service.access.caller import Actor
 from service.errors import NotFound
 from service.lifecycle import LIVE_REQUEST_STATES, RequestState, advance
 from service.store.ids import new_id
 from service.store.tables import core
+from service.store.tables.workflow import RequestKind
 from service.store.versioned import change
 
 _TABLE: Final = core.placement_request
@@ -21,12 +22,18 @@ _LIVE: Final = [state.value for state in LIVE_REQUEST_STATES]
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """One placement request; ``note`` is sealed."""
+    """One placement request; ``note`` is sealed. ``fallbacks``: the beds to hold next, in order.
+    ``lane``: what opened the emergency lane by itself. ``responsible``: the facility that took the
+    person in and answers for them."""
 
     id: str
     person: str
     state: RequestState
+    kind: RequestKind
     emergency: bool
+    lane: str | None
+    responsible: str | None
+    fallbacks: tuple[str, ...]
     waiting_since: datetime
     requested_by: str
     note: bytes | None
@@ -40,7 +47,11 @@ def _row(row: Any) -> RequestRow:
         id=row.id,
         person=row.person_id,
         state=RequestState(row.state),
+        kind=RequestKind(row.kind),
         emergency=row.emergency,
+        lane=row.lane,
+        responsible=row.responsible_facility_id,
+        fallbacks=tuple(row.fallbacks),
         waiting_since=row.waiting_since.astimezone(UTC),
         requested_by=row.requested_by,
         note=row.note,
@@ -73,11 +84,11 @@ def page(
     limit: int,
     states: Sequence[RequestState] = (),
     person: str | None = None,
-    held_at: str | None = None,
+    facility: str | None = None,
 ) -> list[RequestRow]:
     """Requests in the order they were made, from the one after ``after``.
 
-    ``held_at``: only those for which a bed of that facility is held.
+    ``facility``: only those a bed of it is held for, or for whose people it answers.
     """
     query = select(_TABLE).order_by(_c.id).limit(limit)
     if after is not None:
@@ -86,13 +97,13 @@ def page(
         query = query.where(_c.state.in_([state.value for state in states]))
     if person is not None:
         query = query.where(_c.person_id == person)
-    if held_at is not None:
+    if facility is not None:
         claim = core.bed_claim.c
-        query = query.where(
+        held_there = (
             select(claim.id)
             .where(
                 claim.request_id == _c.id,
-                claim.facility_id == held_at,
+                claim.facility_id == facility,
                 claim.kind == "hold",
                 claim.voided_at.is_(None),
                 claim.used_at.is_(None),
@@ -100,6 +111,7 @@ def page(
             )
             .exists()
         )
+        query = query.where(or_(_c.responsible_facility_id == facility, held_there))
     return [_row(row) for row in conn.execute(query)]
 
 
@@ -111,6 +123,9 @@ def add(
     emergency: bool,
     note: bytes | None,
     now: datetime,
+    lane: str | None = None,
+    responsible: str | None = None,
+    kind: RequestKind = RequestKind.ADMISSION,
 ) -> RequestRow:
     """A new waiting request; the caller holds the person and has seen that none is live."""
     return _row(
@@ -120,7 +135,11 @@ def add(
                 id=new_id("rq"),
                 person_id=person,
                 state=RequestState.WAITING.value,
+                kind=kind.value,
                 emergency=emergency,
+                lane=lane,
+                responsible_facility_id=responsible,
+                fallbacks=[],
                 waiting_since=now,
                 requested_by=actor.id,
                 note=note,
@@ -153,8 +172,30 @@ def step(
         "ended_at": None if live else now,
         "end_reason": None if live else reason,
     }
+    return _changed(conn, row, values)
+
+
+def set_emergency(conn: Connection, row: RequestRow, lane: str | None) -> RequestRow:
+    """Open the emergency lane for a request by itself (``lane`` says why), or shut it again."""
+    return _changed(conn, row, {"emergency": lane is not None, "lane": lane})
+
+
+def set_fallbacks(conn: Connection, row: RequestRow, beds: Sequence[str]) -> RequestRow:
+    """Name the beds to hold next when the one held is declined or not answered for."""
+    if row.fallbacks == tuple(beds):
+        return row
+    return _changed(conn, row, {"fallbacks": list(beds)})
+
+
+def _changed(conn: Connection, row: RequestRow, values: Mapping[str, Any]) -> RequestRow:
     what = ("placement request", "request")
     return _row(change(conn, _TABLE, row.id, row.version, values, what=what))
+
+
+def by_ids(conn: Connection, ids: Sequence[str]) -> list[RequestRow]:
+    """These requests in the order given; those that do not exist are left out."""
+    found = {row.id: _row(row) for row in conn.execute(select(_TABLE).where(_c.id.in_(ids)))}
+    return [found[id_] for id_ in ids if id_ in found]
 
 
 def add_decision(conn: Connection, **values: Any) -> str:
@@ -162,6 +203,52 @@ def add_decision(conn: Connection, **values: Any) -> str:
     id_ = new_id("de")
     conn.execute(insert(core.placement_decision).values(id=id_, **values))
     return id_
+
+
+def repeat_decision(
+    conn: Connection,
+    request: str,
+    *,
+    bed: str,
+    claim: str,
+    fallbacks: Sequence[str],
+    now: datetime,
+) -> str:
+    """Keep that the newest decision's officer has, by naming it then, decided for this bed now."""
+    decided = core.placement_decision
+    earlier = conn.execute(
+        select(decided)
+        .where(decided.c.request_id == request)
+        .order_by(decided.c.id.desc())
+        .limit(1)
+    ).one()
+    return add_decision(
+        conn,
+        request_id=request,
+        bed_id=bed,
+        claim_id=claim,
+        decided_by=earlier.decided_by,
+        officer=earlier.officer,
+        reason=earlier.reason,
+        decided_at=now,
+        policy_version=earlier.policy_version,
+        network_position=earlier.network_position,
+        rank=None,
+        alternatives=earlier.alternatives,
+        overrides=[],
+        fallbacks=list(fallbacks),
+        passed_over=earlier.passed_over,
+        passed_over_reason=earlier.passed_over_reason,
+        proposal_id=None,
+    )
+
+
+def fallbacks_of(conn: Connection, ids: Sequence[str]) -> set[str]:
+    """The beds named next by these requests."""
+    if not ids:
+        return set()
+    found = conn.execute(select(_c.fallbacks).where(_c.id.in_(sorted(ids)))).scalars()
+    return {bed for beds in found for bed in beds}
 
 
 def overrides_of(conn: Connection, request: str, bed: str) -> frozenset[str]:
@@ -205,3 +292,43 @@ def add_decline(
         )
     )
     return id_
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineRow:
+    """A unit's coded no to a request; ``overruled`` once a coordinator set it aside."""
+
+    id: str
+    unit: str
+    code: str
+    overruled: bool
+
+
+def declines(conn: Connection, request: str) -> list[DeclineRow]:
+    """The answers no to this request, oldest first."""
+    declined = core.decline.c
+    found = conn.execute(
+        select(declined.id, declined.unit_id, declined.code, declined.overruled_at)
+        .where(declined.request_id == request)
+        .order_by(declined.id)
+    )
+    return [
+        DeclineRow(row.id, row.unit_id, row.code, row.overruled_at is not None) for row in found
+    ]
+
+
+def declined_units(conn: Connection, request: str) -> frozenset[str]:
+    """The units whose no to this request stands."""
+    return frozenset(it.unit for it in declines(conn, request) if not it.overruled)
+
+
+def overrule(
+    conn: Connection, actor: Actor, ids: Sequence[str], *, reason: str, now: datetime
+) -> None:
+    """Set declines aside; they stay on record with who overruled them and why."""
+    declined = core.decline.c
+    conn.execute(
+        update(core.decline)
+        .where(declined.id.in_(sorted(ids)), declined.overruled_at.is_(None))
+        .values(overruled_by=actor.id, overruled_at=now, overrule_reason=reason)
+    )

@@ -29,6 +29,7 @@ _SELECT: Final = (
         _room.cohort,
         _unit.kind.label("unit_kind"),
         _unit.security_owner,
+        _unit.medical_owner,
         _unit.staffed_beds,
         _unit.reserve,
         _facility.duty_phone,
@@ -43,6 +44,7 @@ _SELECT: Final = (
 )
 _BY_ID: Final = _SELECT.where(listed(_bed.id, "ids"))
 _BY_UNIT: Final = _SELECT.where(_bed.unit_id == bindparam("unit"), _bed.retired_at.is_(None))
+_DUTY_PHONE: Final = select(_facility.duty_phone).where(_facility.id == bindparam("facility"))
 _BY_ROOM: Final = _SELECT.where(listed(_bed.room_id, "ids"), _bed.retired_at.is_(None))
 
 
@@ -51,7 +53,8 @@ class Seat:
     """A bed and where it stands. ``retired``: it, its room, unit or facility is no longer in use.
 
     ``unit_wide``: a rule binds its unit as a whole (staffed beds, a reserve), so whoever claims a
-    bed there must hold the unit alone.
+    bed there must hold the unit alone. ``two_owners``: one organ answers for security, another
+    for care.
     """
 
     bed: str
@@ -67,6 +70,7 @@ class Seat:
     custodial: bool
     unit_wide: bool
     duty_phone: str
+    two_owners: bool = False
 
     def locks(self) -> dict[str, list[str]]:
         """Arguments for ``locks.lock`` of somebody who claims this bed, persons apart."""
@@ -100,6 +104,7 @@ def _seat(row: Any) -> Seat:
         custodial=row.security_owner in (Owner.PUBLIC_SECURITY, Owner.JUSTICE),
         unit_wide=row.staffed_beds is not None or row.reserve > 0,
         duty_phone=row.duty_phone,
+        two_owners=row.security_owner not in (Owner.NONE, row.medical_owner),
     )
 
 
@@ -232,3 +237,9 @@ def rooms_of_unit(conn: Connection, unit: str) -> list[str]:
             .order_by(_room.id)
         ).scalars()
     )
+
+
+def duty_phone(conn: Connection, facility: str) -> str:
+    """The facility's phone that somebody answers day and night."""
+    found: str = conn.execute(_DUTY_PHONE, {"facility": facility}).scalar_one()
+    return found

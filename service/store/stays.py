@@ -1,18 +1,18 @@
 """Rows of stays: a person's episodes at facilities. Their segments are claims."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from service.access.caller import Actor
 from service.errors import NotFound
 from service.lifecycle import StayState, advance
 from service.store.ids import new_id
 from service.store.tables import core
-from service.store.tables.claims import StayEnd
+from service.store.tables.claims import ClaimKind, StayEnd
 from service.store.versioned import change
 
 _TABLE: Final = core.stay
@@ -21,14 +21,22 @@ _c = _TABLE.c
 
 @dataclass(frozen=True, slots=True)
 class StayRow:
-    """One episode; ``ended_at`` and ``end_code`` are None while it is open."""
+    """One episode; ``ended_at`` and ``end_code`` are None while it is open.
+
+    ``responsible``: the centre that answers for the person when it is not this facility.
+    ``emergency``: it began by the emergency lane.
+    """
 
     id: str
     person: str
     facility: str
     request: str | None
     basis: str | None
+    responsible: str | None
+    emergency: bool
     state: StayState
+    discharge_due_code: str | None
+    review_on: date | None
     admitted_at: datetime
     expected_end: datetime | None
     ended_at: datetime | None
@@ -44,7 +52,11 @@ def _row(row: Any) -> StayRow:
         facility=row.facility_id,
         request=row.request_id,
         basis=row.basis_id,
+        responsible=row.responsible_facility_id,
+        emergency=row.admission_officer is not None,
         state=StayState(row.state),
+        discharge_due_code=row.discharge_due_code,
+        review_on=row.review_on,
         admitted_at=row.admitted_at.astimezone(UTC),
         expected_end=row.expected_end,
         ended_at=row.ended_at.astimezone(UTC) if row.ended_at is not None else None,
@@ -62,12 +74,38 @@ def stay(conn: Connection, id_: str) -> StayRow:
     return _row(row)
 
 
+def of_ids(conn: Connection, ids: Collection[str]) -> list[StayRow]:
+    """These stays, those that there are, by id."""
+    rows = conn.execute(select(_TABLE).where(_c.id.in_(sorted(ids))).order_by(_c.id))
+    return [_row(row) for row in rows]
+
+
 def open_stays(conn: Connection, person: str) -> list[StayRow]:
     """The person's stays that have not ended, oldest first."""
     rows = conn.execute(
         select(_TABLE).where(_c.person_id == person, _c.ended_at.is_(None)).order_by(_c.id)
     )
     return [_row(row) for row in rows]
+
+
+def died(conn: Connection, person: str) -> bool:
+    """Whether the person's death is on record; a later admission says that it was a mistake."""
+    term = core.term.c
+    at = conn.execute(
+        select(func.max(_c.ended_at)).where(
+            _c.person_id == person, _c.end_code == StayEnd.DIED.value
+        )
+    ).scalar()
+    closed = conn.execute(
+        select(func.max(term.closed_at)).where(
+            term.person_id == person, term.end_code == StayEnd.DIED.value
+        )
+    ).scalar()
+    last = max((it for it in (at, closed) if it is not None), default=None)
+    if last is None:
+        return False
+    later = select(_c.id).where(_c.person_id == person, _c.admitted_at > last).limit(1)
+    return conn.execute(later).first() is None
 
 
 def page(
@@ -105,9 +143,11 @@ def add(
     expected_end: datetime | None = None,
     officer: str | None = None,
     reason: str | None = None,
+    responsible: str | None = None,
 ) -> StayRow:
     """A new open episode; ``basis`` is the person's newest one in force unless given.
 
+    ``responsible``: the centre that goes on answering for the person.
     ``officer`` and ``reason``: who called an emergency, and why; any other admission has them in
     the decision it rests on.
     """
@@ -120,6 +160,7 @@ def add(
                 facility_id=facility,
                 request_id=request,
                 basis_id=basis if basis is not None else _basis_in_force(conn, person),
+                responsible_facility_id=responsible,
                 state=StayState.ACTIVE.value,
                 admitted_at=admitted_at,
                 admission_officer=officer,
@@ -142,6 +183,25 @@ def _basis_in_force(conn: Connection, person: str) -> str | None:
         .order_by(basis.recorded_at.desc(), basis.id.desc())
         .limit(1)
     ).scalar_one_or_none()
+
+
+def leaves_over(conn: Connection, before: datetime, limit: int) -> list[StayRow]:
+    """Stays on a leave whose forecast end lies at or before an instant, the longest over first."""
+    claim = core.bed_claim.c
+    rows = conn.execute(
+        select(_TABLE)
+        .join(core.bed_claim, claim.stay_id == _c.id)
+        .where(
+            _c.state == StayState.ON_LEAVE.value,
+            claim.kind == ClaimKind.LEAVE.value,
+            claim.voided_at.is_(None),
+            func.upper_inf(claim.during),
+            claim.expected_end <= before,
+        )
+        .order_by(claim.expected_end, _c.id)
+        .limit(limit)
+    )
+    return [_row(row) for row in rows]
 
 
 def step(

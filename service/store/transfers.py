@@ -1,6 +1,6 @@
 """Rows of transfers: moves of people who have a bed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,7 +22,7 @@ _LIVE: Final = [state.value for state in LIVE_TRANSFER_STATES]
 
 @dataclass(frozen=True, slots=True)
 class TransferRow:
-    """One transfer of a stay from one bed to another."""
+    """One transfer of a stay from one bed to another. ``handover``: sealed, for clinicians."""
 
     id: str
     person: str
@@ -43,6 +43,13 @@ class TransferRow:
     arrived_at: datetime | None
     ended_at: datetime | None
     end_reason: str | None
+    acceptances: tuple[dict[str, Any], ...]
+    escorts: tuple[dict[str, Any], ...]
+    vehicle: str | None
+    care_flags: tuple[str, ...]
+    handover: bytes | None
+    handover_by: str | None
+    arrival_check: dict[str, Any] | None
     version: int
 
 
@@ -67,6 +74,13 @@ def _row(row: Any) -> TransferRow:
         arrived_at=row.arrived_at,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
+        acceptances=tuple(row.acceptances),
+        escorts=tuple(row.escorts),
+        vehicle=row.vehicle,
+        care_flags=tuple(row.care_flags),
+        handover=row.handover,
+        handover_by=row.handover_by,
+        arrival_check=row.arrival_check,
         version=row.version,
     )
 
@@ -110,11 +124,18 @@ def page(
     return [_row(row) for row in conn.execute(query)]
 
 
-def unanswered(conn: Connection, before: datetime, limit: int) -> list[TransferRow]:
-    """Transfers proposed before an instant and neither approved nor rejected since."""
+def unanswered(
+    conn: Connection, before: datetime, limit: int, *, skip: Collection[str] = ()
+) -> list[TransferRow]:
+    """Transfers proposed before an instant and neither approved nor rejected since, those named
+    in ``skip`` left out."""
     rows = conn.execute(
         select(_TABLE)
-        .where(_c.state == TransferState.PROPOSED.value, _c.requested_at <= before)
+        .where(
+            _c.state == TransferState.PROPOSED.value,
+            _c.requested_at <= before,
+            _c.id.not_in(sorted(skip)),
+        )
         .order_by(_c.id)
         .limit(limit)
     )
@@ -151,11 +172,20 @@ def add(
                 requested_by=actor.id,
                 requested_at=now,
                 recorded_at=now,
+                acceptances=[],
+                escorts=[],
+                care_flags=[],
                 version=1,
             )
             .returning(_TABLE)
         ).one()
     )
+
+
+def edit(conn: Connection, row: TransferRow, **values: Any) -> TransferRow:
+    """Change what is said of a transfer without moving it on. Raises Conflict ``world-moved``."""
+    what = ("transfer", "transfer")
+    return _row(change(conn, _TABLE, row.id, row.version, values, what=what))
 
 
 def step(

@@ -1,5 +1,6 @@
 """Holds 预留(限时): claims that end by themselves at their expiry; the lapse is written once."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -53,6 +54,21 @@ def hold_for(
     return claim_of(row) if row is not None else None
 
 
+def lost_to_emergency(conn: Connection, request: str, now: datetime) -> Claim | None:
+    """The accepted hold that an emergency took from this request, while its person may still be
+    on the way to it; None once anything else was held for them."""
+    newest = conn.execute(
+        select(_TABLE)
+        .where(_c.request_id == request, _c.kind == ClaimKind.HOLD.value)
+        .order_by(_c.recorded_at.desc(), _c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if newest is None or newest.voided_at is None or newest.void_reason != "emergency":
+        return None
+    claim = claim_of(newest)
+    return claim if claim.accepted_at is not None and not claim.over(now) else None
+
+
 def holding(conn: Connection, bed: str) -> Claim | None:
     """The live hold of a bed by the database's clock; look before the locks."""
     row = conn.execute(
@@ -84,8 +100,11 @@ def lapse(conn: Connection, hold: str, *, now: datetime) -> bool:
     return done.rowcount == 1
 
 
-def lapsing(conn: Connection, now: datetime, limit: int) -> list[Claim]:
-    """Unused holds that are over and whose lapse nobody has written, oldest first."""
+def lapsing(
+    conn: Connection, now: datetime, limit: int, *, skip: Collection[str] = ()
+) -> list[Claim]:
+    """Unused holds that are over and whose lapse nobody has written, oldest first, those named in
+    ``skip`` left out."""
     rows = conn.execute(
         select(_TABLE)
         .where(
@@ -94,6 +113,7 @@ def lapsing(conn: Connection, now: datetime, limit: int) -> list[Claim]:
             _c.lapsed_at.is_(None),
             _c.used_at.is_(None),
             func.upper(_c.during) <= now,
+            _c.id.not_in(sorted(skip)),
         )
         .order_by(func.upper(_c.during), _c.id)
         .limit(limit)

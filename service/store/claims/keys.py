@@ -1,14 +1,13 @@
 """Who may share a room: the key a claim carries, and claims that follow a changed finding."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, select
 
 from service.store.claims.rows import blockers, of_person, rearranging, split
 from service.store.engine import now as clock
 from service.store.locks import lock
-from service.store.network_people import NEWEST_ASSESSMENT_FIRST
+from service.store.network_needs import need_of
 from service.store.seats import seats
 from service.store.tables import core
 from solver.check import mix_key
@@ -24,30 +23,20 @@ class Rekeyed:
 
 
 def key_of(conn: Connection, person: str, *, cohort: bool) -> str:
-    """The value two people of one room must share: see ``solver.check.mix_key``."""
+    """The value two people of one room must share: see ``solver.check.mix_key``.
+
+    Somebody not identified shares with nobody: what was seen of them may be wrong.
+    """
     row = conn.execute(
-        select(core.person.c.sex, _newest_isolation(person)).where(core.person.c.id == person)
+        select(core.person.c.sex, core.person.c.identified).where(core.person.c.id == person)
     ).one()
-    isolation = Isolation(row.isolation) if row.isolation is not None else Isolation.UNKNOWN
-    return mix_key(Sex(row.sex), isolation, person, cohort)
-
-
-def _newest_isolation(person: str) -> Any:
-    assessed = core.assessment.c
-    return (
-        select(assessed.isolation)
-        .where(assessed.person_id == person)
-        .order_by(*NEWEST_ASSESSMENT_FIRST)
-        .limit(1)
-        .scalar_subquery()
-        .label("isolation")
-    )
+    sex = Sex(row.sex) if row.sex is not None and row.identified else None
+    return mix_key(sex, need_of(conn, person).route, person, cohort)
 
 
 def isolated(conn: Connection, person: str) -> bool:
-    """Whether the person must be treated as isolated: ordered so, or not assessed yet."""
-    found = conn.execute(select(_newest_isolation(person))).scalar_one()
-    return bool(found != Isolation.NONE.value)
+    """Whether the person must be treated as isolated: ordered so, or not known yet."""
+    return need_of(conn, person).route is not Isolation.NONE
 
 
 def rekey(conn: Connection, person: str) -> Rekeyed:

@@ -96,6 +96,12 @@ def promised_to(conn: Connection, person: str) -> Promise | None:
     return _promise(row) if row is not None else None
 
 
+def of_beds(conn: Connection, beds: Collection[str]) -> list[Promise]:
+    """The live promises of these beds."""
+    rows = conn.execute(select(_TABLE).where(_c.bed_id.in_(sorted(beds)), _LIVE).order_by(_c.id))
+    return [_promise(row) for row in rows]
+
+
 def behind(conn: Connection, stays: Collection[str]) -> list[Promise]:
     """The live promises that wait for these stays to leave their beds."""
     rows = conn.execute(

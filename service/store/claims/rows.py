@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
+from sqlalchemy.dialects.postgresql import TSTZRANGE, Range, distinct_on
 
 from service.access.caller import SYSTEM, Actor
 from service.store.ids import new_id
@@ -187,6 +187,21 @@ def segments(conn: Connection, stay: str) -> list[Claim]:
     return [claim_of(row) for row in rows]
 
 
+def last_segments(conn: Connection, stays: Collection[str]) -> dict[str, Claim]:
+    """The newest segment in force of each of these stays that has one."""
+    rows = conn.execute(
+        select(_TABLE)
+        .ext(distinct_on(_c.stay_id))
+        .where(
+            _c.stay_id.in_(sorted(stays)),
+            _c.voided_at.is_(None),
+            _c.kind != ClaimKind.HOLD.value,
+        )
+        .order_by(_c.stay_id, func.lower(_c.during).desc())
+    )
+    return {row.stay_id: claim_of(row) for row in rows}
+
+
 def of_person(conn: Connection, person: str, at: datetime) -> list[Claim]:
     """Every claim of the person that stands at the instant or later, by id."""
     rows = conn.execute(
@@ -274,6 +289,16 @@ def _copy(conn: Connection, claim: str, **changed: Any) -> str:
         for column in columns
     ]
     conn.execute(insert(_TABLE).from_select(columns, select(*values).where(_c.id == claim)))
+    return successor
+
+
+def forecast(
+    conn: Connection, actor: Actor, claim: Claim, until: datetime, reason: str, *, now: datetime
+) -> str:
+    """Write a claim again with another expected end, and return the id of the row that does; the
+    reason stays with the one it replaces. Call it inside ``rearranging``."""
+    successor = _copy(conn, claim.id, expected_end=until, recorded_at=now, recorded_by=actor.id)
+    void(conn, actor, claim.id, reason, now=now)
     return successor
 
 

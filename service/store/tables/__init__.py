@@ -2,8 +2,17 @@
 
 from sqlmodel import SQLModel
 
+from service.store.tables.care import RefusalRecord, Restraint, ScreeningRecord
 from service.store.tables.claims import BedClaim, BedNext, Stay
 from service.store.tables.inventory import Bed, Facility, OutOfServicePeriod, Room, Unit
+from service.store.tables.law import (
+    Approval,
+    CommunityMeasure,
+    Opinion,
+    Term,
+    TermAbsence,
+    TermProposal,
+)
 from service.store.tables.people import (
     Assessment,
     ConsentRecord,
@@ -21,6 +30,14 @@ from service.store.tables.system import (
     ImportJob,
     ImportRow,
 )
+from service.store.tables.watch import (
+    AuditFlag,
+    Discrepancy,
+    DueItem,
+    Misplacement,
+    PersonalWord,
+    RollCount,
+)
 from service.store.tables.workflow import (
     Decline,
     PlacementDecision,
@@ -35,12 +52,17 @@ metadata = SQLModel.metadata
 __all__ = [
     "AccessRecord",
     "ApiKey",
+    "Approval",
     "Assessment",
+    "AuditFlag",
     "Bed",
     "BedClaim",
     "BedNext",
+    "CommunityMeasure",
     "ConsentRecord",
     "Decline",
+    "Discrepancy",
+    "DueItem",
     "Event",
     "EventSeal",
     "Facility",
@@ -49,15 +71,25 @@ __all__ = [
     "ImportJob",
     "ImportRow",
     "LegalBasisRecord",
+    "Misplacement",
     "MovementStop",
+    "Opinion",
     "OutOfServicePeriod",
     "Person",
+    "PersonalWord",
     "PlacementDecision",
     "PlacementRequest",
     "PlanProposal",
     "PlanningRun",
+    "RefusalRecord",
+    "Restraint",
+    "RollCount",
     "Room",
+    "ScreeningRecord",
     "Stay",
+    "Term",
+    "TermAbsence",
+    "TermProposal",
     "Transfer",
     "Unit",
     "metadata",

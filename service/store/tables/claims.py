@@ -5,7 +5,7 @@ its expiry), a ``stay`` (open until departure is recorded) or a ``leave`` (the b
 its person is treated elsewhere). Claims are never deleted, only voided with a reason.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, Column, Index
@@ -34,6 +34,7 @@ class StayEnd(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn"
     ESCAPED = "escaped"  # custody only
     DIED = "died"
+    LEAVE_LAPSED = "leave_lapsed"  # the bed was kept to the leave's end and then given free
     ENTERED_IN_ERROR = "entered_in_error"
 
 
@@ -47,6 +48,10 @@ class NextState(StrEnum):
 
 class Stay(SQLModel, table=True):
     """A person's episode at one facility; its claims are its segments.
+
+    ``responsible_facility_id``: the centre that answers for the person when it is not this one.
+    ``discharge_due_code``: why a discharge is due. ``review_on``: the day by which somebody
+    outside the unit looks at this stay again.
 
     ``admission_officer`` and ``admission_reason``: who called an emergency, and why. Any other
     admission has both in its decision.
@@ -66,7 +71,10 @@ class Stay(SQLModel, table=True):
     facility_id: str = text(foreign_key="facility.id", index=True)
     request_id: str | None = text(default=None)
     basis_id: str | None = text(default=None, foreign_key="legal_basis.id")
+    responsible_facility_id: str | None = text(default=None, foreign_key="facility.id")
     state: str = text(default=StayState.ACTIVE.value)
+    discharge_due_code: str | None = text(default=None)
+    review_on: date | None = None
     admitted_at: datetime = instant()
     admission_officer: str | None = text(default=None)
     admission_reason: str | None = text(default=None)
@@ -83,9 +91,9 @@ class BedClaim(SQLModel, table=True):
     """A range of time in which a bed is taken. See the module's text for the three kinds.
 
     ``mix_key``: two live claims of one room whose times overlap must carry the same key, unless
-    either is an emergency's. ``accepted_at``: the receiving side accepted the hold. ``used_at``:
-    its person arrived on it. ``expected_end``: the forecast return from a leave. ``lapsed_at``:
-    the lapse event of an unused hold was written.
+    either is an emergency's. ``move_reason``: why a ward changed the bed. ``accepted_at``: the
+    receiving side accepted the hold. ``used_at``: its person arrived on it. ``expected_end``: the
+    forecast return from a leave. ``lapsed_at``: the lapse event of an unused hold was written.
     """
 
     __tablename__ = "bed_claim"
@@ -145,6 +153,7 @@ class BedClaim(SQLModel, table=True):
     during: Range[datetime] = Field(sa_type=TSTZRANGE)
     mix_key: str | None = text(default=None)
     emergency: bool = False
+    move_reason: str | None = text(default=None)
     stay_id: str | None = text(default=None, foreign_key="stay.id")
     request_id: str | None = text(default=None, foreign_key="placement_request.id")
     transfer_id: str | None = text(default=None, foreign_key="transfer.id")

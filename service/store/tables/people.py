@@ -22,24 +22,33 @@ from service.store.tables.columns import (
 from solver.codes import (
     BedKind,
     ConsentBy,
+    Critical,
     Grade,
     Ground,
     Isolation,
     LegalBasis,
+    NursingLevel,
     Observation,
     Organ,
     Sex,
     Tri,
+    Triage,
     UnitKind,
 )
 
 
 class Person(SQLModel, table=True):
-    """A person; ``id`` is the pseudonym. ``merged_into`` names the record that lives on."""
+    """A person; ``id`` is the pseudonym. ``merged_into`` names the record that lives on.
+
+    ``identified``: false for somebody an emergency brought in unnamed; only then may ``sex`` be
+    missing and ``birth_date`` be an estimate.
+    """
 
     __tablename__ = "person"
     __table_args__ = (
         code_check("sex", Sex),
+        code_check("sole_carer", Tri),
+        CheckConstraint("sex IS NOT NULL OR NOT identified", name="sex_known"),
         Index(
             "uq_person_document_index",
             "document_index",
@@ -49,13 +58,17 @@ class Person(SQLModel, table=True):
     )
 
     id: str = text(primary_key=True)
-    sex: str = text()
+    sex: str | None = text(default=None)
     birth_date: date
+    identified: bool = True
     identity: bytes | None = None
     document_index: str | None = text(default=None)
     home_east_km: float | None = None
     home_north_km: float | None = None
     origin_unit_id: str | None = text(default=None, foreign_key="unit.id")
+    guardian: bytes | None = None
+    nursing_child_born_on: date | None = None
+    sole_carer: str = text(default=Tri.UNKNOWN.value)
     merged_into: str | None = text(default=None, foreign_key="person.id")
     created_at: datetime = instant()
     version: int = 1
@@ -93,13 +106,26 @@ class LegalBasisRecord(SQLModel, table=True):
 
 
 class ConsentRecord(SQLModel, table=True):
-    """Consent to treatment in these kinds of unit, until the end of ``ends_on``; revocable."""
+    """Consent to treatment in these kinds of unit, until the end of ``ends_on``; revocable.
+
+    ``capable``: what a doctor of the hospital found of the person's capacity, by ``capacity_by``
+    at ``capacity_at``. ``sober`` false: given under intoxication, so it lapses at ``lapses_at``
+    unless it is said again sober (``repeated_at``). ``refused``: the answer was no; it closes a
+    request and triggers nothing. ``told_no_adverse_effect``: told that a no costs nothing.
+    ``over_at``: that it is over, by its last day or lapsed, was written.
+    """
 
     __tablename__ = "consent"
     __table_args__ = (
         code_check("given_by", ConsentBy),
         subset_check("kinds", UnitKind),
+        code_check("capable", Tri),
         CheckConstraint("starts_on <= ends_on", name="days"),
+        Index(
+            "ix_consent_running",
+            "ends_on",
+            postgresql_where="NOT refused AND withdrawn_at IS NULL AND over_at IS NULL",
+        ),
     )
 
     id: str = text(primary_key=True)
@@ -109,7 +135,23 @@ class ConsentRecord(SQLModel, table=True):
     agreement: bool = False
     starts_on: date
     ends_on: date
+    given_at: datetime | None = instant(default=None)
+    place: str | None = text(default=None)
+    takers: list[str] = texts()
+    witness: bytes | None = None
+    capable: str | None = text(default=None)
+    capacity_by: str | None = text(default=None)
+    capacity_at: datetime | None = instant(default=None)
+    told_alternatives: bool = False
+    told_no_adverse_effect: bool = False
+    sober: bool = True
+    lapses_at: datetime | None = instant(default=None)
+    repeated_at: datetime | None = instant(default=None)
+    refused: bool = False
     withdrawn_at: datetime | None = instant(default=None)
+    withdrawn_by: str | None = text(default=None)
+    withdrawal_recorded_by: str | None = text(default=None)
+    over_at: datetime | None = instant(default=None)
     recorded_by: str = text()
     recorded_at: datetime = instant()
     version: int = 1
@@ -126,6 +168,9 @@ class Assessment(SQLModel, table=True):
         code_check("observation", Observation),
         code_check("pregnant", Tri),
         code_check("nursing", Tri),
+        code_check("nursing_level", NursingLevel),
+        code_check("critical", Critical),
+        code_check("triage", Triage),
         Index("ix_assessment_person_id_assessed_at", "person_id", "assessed_at"),
     )
 
@@ -138,6 +183,9 @@ class Assessment(SQLModel, table=True):
     observation: str = text()
     pregnant: str = text()
     nursing: str = text()
+    nursing_level: str = text(default=NursingLevel.UNKNOWN.value)
+    critical: str = text(default=Critical.UNKNOWN.value)
+    triage: str = text(default=Triage.UNKNOWN.value)
     assessed_at: datetime = instant()
     assessed_by: str = text()
     recorded_at: datetime = instant()

@@ -66,6 +66,7 @@ class ApiKey(SQLModel, table=True):
     __table_args__ = (
         code_check("role", Role),
         CheckConstraint(
+            "role = 'clinician' OR "
             "(role IN ('facility_admin', 'integration')) = (facility_id IS NOT NULL)",
             name="facility_scope",
         ),

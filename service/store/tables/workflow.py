@@ -21,12 +21,26 @@ def _listed(states: tuple[StrEnum, ...]) -> str:
     return ", ".join(f"'{state.value}'" for state in states)
 
 
+class RequestKind(StrEnum):
+    """Why a bed is asked for."""
+
+    ADMISSION = "admission"
+    RETURN = "return"  # back to a centre after treatment elsewhere
+
+
 class PlacementRequest(SQLModel, table=True):
-    """Somebody needs a bed. One live request a person."""
+    """Somebody needs a bed. One live request a person.
+
+    ``kind``: ``return`` for the way back of a resident whose kept bed was given free.
+    ``responsible_facility_id``: the centre that took the person in and answers for them, whoever
+    has the bed. ``fallbacks``: the beds the deciding officer named next, in order. ``lane``: what
+    opened the emergency lane by itself, a code; NULL when a human asked for it or it is shut.
+    """
 
     __tablename__ = "placement_request"
     __table_args__ = (
         code_check("state", RequestState),
+        code_check("kind", RequestKind),
         Index(
             "uq_placement_request_live_person",
             "person_id",
@@ -39,7 +53,11 @@ class PlacementRequest(SQLModel, table=True):
     id: str = text(primary_key=True)
     person_id: str = text(foreign_key="person.id", index=True)
     state: str = text(default=RequestState.WAITING.value)
+    kind: str = text(default="admission")
     emergency: bool = False
+    responsible_facility_id: str | None = text(default=None, foreign_key="facility.id")
+    fallbacks: list[str] = texts()
+    lane: str | None = text(default=None)
     waiting_since: datetime = instant()
     requested_by: str = text()
     note: bytes | None = None
@@ -71,6 +89,9 @@ class PlacementDecision(SQLModel, table=True):
     rank: int | None = None
     alternatives: list[str] = texts()
     overrides: list[dict[str, Any]] = json(default_factory=list)
+    fallbacks: list[str] = texts()
+    passed_over: int = 0
+    passed_over_reason: str | None = text(default=None)
     proposal_id: str | None = text(default=None)
 
 
@@ -91,10 +112,19 @@ class Decline(SQLModel, table=True):
     reason: str = text(default="")
     declined_by: str = text()
     declined_at: datetime = instant()
+    overruled_by: str | None = text(default=None)
+    overruled_at: datetime | None = instant(default=None)
+    overrule_reason: str | None = text(default=None)
 
 
 class Transfer(SQLModel, table=True):
-    """A move of somebody who has a bed. One live transfer a person."""
+    """A move of somebody who has a bed. One live transfer a person.
+
+    ``acceptances``: the receiving side's yes by owner, security and medical each for itself.
+    ``escorts``: who goes along, each with name, organ and whether a woman. ``care_flags``: what
+    escorts and bed admins must know; ``handover``: the sealed summary for clinicians.
+    ``arrival_check``: what the receiver found against it, as codes.
+    """
 
     __tablename__ = "transfer"
     __table_args__ = (
@@ -125,6 +155,13 @@ class Transfer(SQLModel, table=True):
     expected_arrival: datetime | None = instant(default=None)
     departed_at: datetime | None = instant(default=None)
     arrived_at: datetime | None = instant(default=None)
+    acceptances: list[dict[str, Any]] = json(default_factory=list)
+    escorts: list[dict[str, Any]] = json(default_factory=list)
+    vehicle: str | None = text(default=None)
+    care_flags: list[str] = texts()
+    handover: bytes | None = None
+    handover_by: str | None = text(default=None)
+    arrival_check: dict[str, Any] | None = json(default=None, nullable=True)
     ended_at: datetime | None = instant(default=None)
     end_reason: str | None = text(default=None)
     recorded_at: datetime = instant()
