@@ -17,9 +17,9 @@ from service.solving import SolveFailed, solve
 from service.store.engine import database_url, run
 from service.store.jobs import PLANNING_QUEUE, SOLVE_RUN
 from service.store.postgres_errors import StoreError
-from service.workflow import planning_runs
 from service.workflow.context import Context
-from service.workflow.planning_runs import TakenUp
+from service.workflow.plans import planning_runs
+from service.workflow.plans.planning_runs import TakenUp
 
 SWEEP_EVERY_S: Final = 60.0
 _log = structlog.get_logger(__name__)

@@ -1,7 +1,9 @@
 """The worker: everything that happens without a caller. As many on as many machines as wanted.
 
     sequencer   gives committed events their positions; one leads, the others stand by
-    clocks      lapses holds, ends proposals nobody answered, once each
+    clocks      lapses holds and leaves, ends proposals nobody answered and consents that ran
+                out, tells of what is overdue, once each
+    daily       judges everybody's place anew a minute into each legal day, and at the start
     sealing     signs the log in batches
     purging     removes stored answers that nobody may ask for again
     planning    solves queued planning runs, each in a process of its own
@@ -15,9 +17,10 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -29,11 +32,17 @@ from service.store.engine import make_engine, run
 from service.store.idempotency import purge
 from service.store.seals import seal_next
 from service.store.sequencer import Sequencer
-from service.workflow.clocks import Lapsed, expire_proposals, lapse_holds
+from service.workflow.consent.withdrawals import expire_consents
 from service.workflow.context import Context
+from service.workflow.stays.leave_lapse import lapse_leaves
+from service.workflow.watch.clocks import expire_proposals, lapse_holds
+from service.workflow.watch.daily import judge_everybody, next_round
+from service.workflow.watch.due_list import ring_overdue
 
 SEAL_EVERY_S: Final = 5.0
 PURGE_EVERY_S: Final = 600.0
+DAILY_AGAIN_S: Final = 600.0
+"""How soon a daily round that left something out is tried again."""
 _STANDBY_S: Final = 0.5
 _LOOK_S: Final = 0.2
 """How soon a stop is noticed, in seconds."""
@@ -41,6 +50,51 @@ _LOOK_S: Final = 0.2
 _log = structlog.get_logger(__name__)
 
 Round = Callable[[], object]
+
+
+class _Done(Protocol):
+    """What a clock's job answers."""
+
+    @property
+    def more(self) -> bool:
+        """Whether another call has work."""
+
+
+Job = Callable[[Connection, Context, frozenset[str]], tuple[bool, Collection[str]]]
+"""One batch of a clock's work, rows named left out: whether there is more, and what failed."""
+
+
+def _lapse_holds(
+    conn: Connection, ctx: Context, skip: frozenset[str]
+) -> tuple[bool, Collection[str]]:
+    done = lapse_holds(conn, ctx, skip=skip)
+    return done.more, done.failed
+
+
+def _expire_proposals(
+    conn: Connection, ctx: Context, skip: frozenset[str]
+) -> tuple[bool, Collection[str]]:
+    done = expire_proposals(conn, ctx, skip=skip)
+    return done.more, done.failed
+
+
+def _plain(job: Callable[[Connection, Context], _Done]) -> Job:
+    """A job that ends its own run when a whole batch of it fails."""
+
+    def batch(conn: Connection, ctx: Context, skip: frozenset[str]) -> tuple[bool, Collection[str]]:
+        return job(conn, ctx).more, ()
+
+    return batch
+
+
+CLOCKS: Final[tuple[tuple[str, Job], ...]] = (
+    ("holds", _lapse_holds),
+    ("proposals", _expire_proposals),
+    ("leaves", _plain(lapse_leaves)),
+    ("consents", _plain(expire_consents)),
+    ("overdue", _plain(ring_overdue)),
+)
+"""Everything that time brings about, in the order one round writes it."""
 
 
 class Worker:
@@ -69,6 +123,7 @@ class Worker:
             self._every(
                 "clocks", self._settings.clock_interval_s, lambda: run_clocks(engine, self._ctx)
             ),
+            threading.Thread(target=self._daily, args=(engine,), name="daily"),
             self._every("sealing", SEAL_EVERY_S, lambda: seal_all(engine, self._seal_key)),
             self._every("purging", PURGE_EVERY_S, lambda: run(engine, purge)),
         ]
@@ -106,6 +161,17 @@ class Worker:
                 _log.error("planning_worker_ended", error=type(error).__name__)
             await asyncio.sleep(1.0)
 
+    def _daily(self, engine: Engine) -> None:
+        while not self._stop.is_set():
+            try:
+                failed = judge_everybody(engine, self._ctx, self._stop.is_set)
+            except Exception as error:
+                _log.error("worker_round_failed", job="daily", error=type(error).__name__)
+                failed = ("all",)
+            following = next_round(datetime.now(UTC), self._ctx.policy.zone)
+            wait = (following - datetime.now(UTC)).total_seconds()
+            self._stop.wait(min(wait, DAILY_AGAIN_S) if failed else wait)
+
     def _every(self, name: str, seconds: float, one_round: Round) -> threading.Thread:
         return threading.Thread(target=self._repeat, args=(name, seconds, one_round), name=name)
 
@@ -120,11 +186,20 @@ class Worker:
 
 
 def run_clocks(engine: Engine, ctx: Context) -> None:
-    """Write everything that time has brought about by now."""
-    jobs: tuple[Callable[[Connection, Context], Lapsed], ...] = (lapse_holds, expire_proposals)
-    for job in jobs:
-        while run(engine, job, ctx).more:
-            pass
+    """Write everything that time has brought about by now.
+
+    A job that fails is logged and the others go on; a row that fails is left out for the rest of
+    this run, so that whatever waits behind it is reached.
+    """
+    for name, job in CLOCKS:
+        skip: frozenset[str] = frozenset()
+        try:
+            more = True
+            while more:
+                more, failed = run(engine, job, ctx, skip)
+                skip |= frozenset(failed)
+        except Exception as error:
+            _log.error("worker_round_failed", job=name, error=type(error).__name__)
 
 
 def seal_all(engine: Engine, key: bytes) -> None:

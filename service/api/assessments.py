@@ -6,11 +6,11 @@ from fastapi import Path, status
 
 from service.access.caller import Role
 from service.api.calls import Call, calling, resource
-from service.workflow import assessments, fitness
-from service.workflow.assessments import AssessmentRecorded, NewAssessment
-from service.workflow.fitness import NewFitness, NewMovementStop
-from service.workflow.people import PersonId
-from service.workflow.person_view import FitnessView, MovementStopView
+from service.workflow.persons import assessments, fitness
+from service.workflow.persons.assessments import AssessmentRecorded, NewAssessment
+from service.workflow.persons.fitness import NewFitness, NewMovementStop
+from service.workflow.persons.people import PersonId
+from service.workflow.persons.person_parts import FitnessView, MovementStopView
 
 router = resource("assessments")
 

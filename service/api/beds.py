@@ -10,23 +10,23 @@ from service.api.calls import Call, calling, resource
 from service.api.facilities import PLACE_READERS
 from service.api.paging import Page, Paging, page
 from service.api.preconditions import ExpectedVersion, tagged
-from service.workflow import bed_state, beds, out_of_service
-from service.workflow.bed_rounds import (
+from service.workflow.inventory import bed_state, beds, out_of_service
+from service.workflow.inventory.bed_rounds import (
     LARGEST_BATCH,
     Confirmed,
     RowResult,
     confirm_bed,
     record_bed_states,
 )
-from service.workflow.bed_state import StateRecorded
-from service.workflow.out_of_service import (
+from service.workflow.inventory.bed_state import StateRecorded
+from service.workflow.inventory.out_of_service import (
     NewPeriod,
     Period,
     PeriodChange,
     PeriodEnd,
     PeriodRecorded,
 )
-from service.workflow.place_fields import (
+from service.workflow.inventory.place_fields import (
     BedChange,
     BedRecord,
     BedStateFields,
@@ -34,7 +34,7 @@ from service.workflow.place_fields import (
     NewBed,
     PlaceId,
 )
-from service.workflow.places import Retired
+from service.workflow.inventory.places import Retired
 from solver.codes import BedState
 
 router = resource("beds")

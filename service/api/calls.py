@@ -35,11 +35,18 @@ from service.api.state import State
 from service.errors import Forbidden
 from service.store.engine import run_async
 from service.workflow.context import Context
+from service.workflow.privacy import visibility
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _SCOPE: Final = "rehab_beds.call"
+_HIDES: Final = {
+    "request_id": visibility.require_request,
+    "stay_id": visibility.require_stay,
+    "transfer_id": visibility.require_transfer,
+}
+"""Parts of a path that may name what is invisible to the police side."""
 _BEARER: Final = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 
 
@@ -111,8 +118,13 @@ class Calling:
     accepts: tuple[str, ...]
 
     async def __call__(self, request: Request) -> Call:
-        """The call, admitted before the body was read."""
+        """The call, admitted before the body was read. What its path names is there for this
+        caller, or the answer is that there is no such thing."""
         call: Call = request.scope[_SCOPE]
+        if call.actor.role is Role.INTAKE_OFFICER or call.actor.facility is not None:
+            for name, require in _HIDES.items():
+                if name in request.path_params:
+                    await call.read(require, request.path_params[name])
         return call
 
     @property

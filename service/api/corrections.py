@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.access.caller import Role
 from service.api.calls import Call, calling, resource
 from service.api.placements import Reason
-from service.workflow import corrections, merging, undoing
 from service.workflow.instants import AwareInstant
-from service.workflow.merging import Merged
+from service.workflow.persons import merging
+from service.workflow.persons.merging import Merged
+from service.workflow.stays import corrections, undoing
 from service.workflow.views import StayView, TransferView
 
 router = resource("corrections")

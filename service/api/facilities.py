@@ -8,9 +8,9 @@ from service.access.caller import Role
 from service.api.calls import Call, calling, resource
 from service.api.paging import Page, Paging, page
 from service.api.preconditions import ExpectedVersion, tagged
-from service.workflow import facilities
-from service.workflow.place_fields import FacilityChange, FacilityRecord, NewFacility
-from service.workflow.places import Retired
+from service.workflow.inventory import facilities
+from service.workflow.inventory.place_fields import FacilityChange, FacilityRecord, NewFacility
+from service.workflow.inventory.places import Retired
 
 router = resource("facilities")
 

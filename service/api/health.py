@@ -7,15 +7,23 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Gauge,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import BaseModel
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.state import State
-from service.errors import Unavailable
+from service.errors import ServiceError, Unavailable
 from service.store import schema
-from service.store.engine import run_async
+from service.store.due import overdue_count
+from service.store.engine import now, run_async
 
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -73,13 +81,34 @@ async def readyz(request: Request) -> Ready:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics() -> Response:
-    """Prometheus' text format, over all processes that serve together."""
+async def metrics(request: Request) -> Response:
+    """Prometheus' text format, over all processes that serve together, and how many clocks are
+    overdue in the network, where the database says so."""
     registry = REGISTRY
     if MULTIPROCESS_DIR in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(
+        generate_latest(registry) + await _overdue(request.app.state.service),
+        media_type=CONTENT_TYPE_LATEST,
+    )
+
+
+async def _overdue(state: State) -> bytes:
+    """The gauge of overdue clocks; nothing while the database does not answer."""
+    try:
+        count = await run_async(state.engine, _overdue_now)
+    except (ServiceError, SQLAlchemyError):
+        return b""
+    registry = CollectorRegistry()
+    Gauge("rehab_overdue_clocks", "Running clocks whose hour has passed", registry=registry).set(
+        count
+    )
+    return generate_latest(registry)
+
+
+def _overdue_now(conn: Connection) -> int:
+    return overdue_count(conn, now(conn))
 
 
 def _revisions(conn: Connection) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from fastapi.responses import StreamingResponse
 from service.access.caller import Role
 from service.api.calls import Call, calling, resource
 from service.api.problems import problem_for
-from service.workflow.exports import export_page
-from service.workflow.file_resources import RESOURCES, FileResource, resource_named
-from service.workflow.file_rows import FileFormat, FileRow, RowReader, header_line, written
-from service.workflow.imports import (
+from service.workflow.files.exports import export_page
+from service.workflow.files.file_resources import RESOURCES, FileResource, resource_named
+from service.workflow.files.file_rows import FileFormat, FileRow, RowReader, header_line, written
+from service.workflow.files.imports import (
     STAGED_AT_ONCE,
     ImportMode,
     Outcome,

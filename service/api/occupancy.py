@@ -14,7 +14,7 @@ from service.api.live import live
 from service.api.occupancy_keeper import CITY, Body, OccupancyKeeper, Resource
 from service.api.occupancy_views import CityOccupancy, FacilityOccupancy, View, view_of
 from service.errors import NotFound, ServiceError
-from service.workflow.occupancy import Occupancy
+from service.workflow.inventory.occupancy import Occupancy
 
 HEARTBEAT_S: Final = 15.0
 STREAM_LIFE_S: Final = 600.0

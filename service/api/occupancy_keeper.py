@@ -23,7 +23,7 @@ from service.api import occupancy_views as views
 from service.api.occupancy_views import CityOccupancy, FacilityOccupancy, View
 from service.errors import Unavailable
 from service.store.event_reader import EventListener
-from service.workflow.occupancy import Measured, Occupancy, measure
+from service.workflow.inventory.occupancy import Measured, Occupancy, measure
 
 REBUILD_S: Final = 0.25
 LOOK_S: Final = 5.0

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from service.access.caller import Actor, Role
-from service.workflow.occupancy import (
+from service.workflow.inventory.occupancy import (
     CUSTODIAL,
     BedGroup,
     Measured,

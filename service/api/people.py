@@ -7,18 +7,14 @@ from fastapi import Path, Query, status
 from service.access.caller import Role
 from service.api.calls import Call, calling, resource
 from service.api.preconditions import ExpectedVersion, tagged
-from service.workflow import identity, legal_bases, people, person_view
-from service.workflow.consents import (
-    NewConsent,
-    Withdrawal,
-    Withdrawn,
-    record_consent,
-    withdraw_consent,
-)
-from service.workflow.identity import Identity
-from service.workflow.legal_bases import NewLegalBasis, Service
-from service.workflow.people import NewPerson, PersonChange, PersonId, PersonRegistered
-from service.workflow.person_view import ConsentView, LegalBasisView, PersonView
+from service.workflow.law import legal_bases
+from service.workflow.law.legal_bases import NewLegalBasis, Service
+from service.workflow.persons import identity, people, person_changes, person_view
+from service.workflow.persons.identity import Identity
+from service.workflow.persons.people import NewPerson, PersonId, PersonRegistered
+from service.workflow.persons.person_changes import PersonChange
+from service.workflow.persons.person_parts import LegalBasisView
+from service.workflow.persons.person_view import PersonView
 
 router = resource("people")
 
@@ -43,17 +39,6 @@ Reader = Annotated[
         Role.INTEGRATION,
         Role.COORDINATOR,
         Role.AUDITOR,
-    ),
-]
-ConsentTaker = Annotated[Call, calling(Role.CLINICIAN, Role.COORDINATOR)]
-Anybody = Annotated[
-    Call,
-    calling(
-        Role.INTAKE_OFFICER,
-        Role.CLINICIAN,
-        Role.FACILITY_ADMIN,
-        Role.INTEGRATION,
-        Role.COORDINATOR,
     ),
 ]
 OfPerson = Annotated[PersonId, Path()]
@@ -81,7 +66,7 @@ async def change_person(
     person_id: OfPerson, body: PersonChange, version: ExpectedVersion, call: Corrector
 ) -> PersonRegistered:
     """Correct a person's record; members not given stay."""
-    changed = await call.write(people.change_person, person_id, body, version=version)
+    changed = await call.write(person_changes.change_person, person_id, body, version=version)
     tagged(call, changed.version)
     return changed
 
@@ -127,15 +112,3 @@ async def revoke_legal_basis(
     done = await call.write(legal_bases.revoke_legal_basis, basis_id, version=version)
     tagged(call, done.version)
     return done
-
-
-@router.post("/people/{person_id}/consents", status_code=status.HTTP_201_CREATED)
-async def add_consent(person_id: OfPerson, body: NewConsent, call: ConsentTaker) -> ConsentView:
-    """Record somebody's consent to treatment, with its scope and its last day."""
-    return await call.write(record_consent, person_id, body)
-
-
-@router.put("/people/{person_id}/consent-withdrawal")
-async def withdraw_consents(person_id: OfPerson, body: Withdrawal, call: Anybody) -> Withdrawn:
-    """The person takes their consent back: at any hour, by anybody's hand, on their word."""
-    return await call.write(withdraw_consent, person_id, body)

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.access.caller import Role
 from service.api.calls import Call, calling, resource
 from service.api.paging import Page, Paging, page
-from service.workflow import planning_decisions, planning_runs
-from service.workflow.planning_decisions import ProposalShown
-from service.workflow.planning_runs import RunShown
+from service.workflow.plans import planning_decisions, planning_runs
+from service.workflow.plans.planning_decisions import ProposalShown
+from service.workflow.plans.planning_runs import RunShown
 
 router = resource("planning")
 

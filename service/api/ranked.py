@@ -1,6 +1,6 @@
 """A ranking as its readers see it: prices by name, every refusal in both languages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from solver.codes import BedKind, Relation
@@ -113,6 +113,16 @@ def ranked(ranking: Ranking) -> RankingShown:
         ),
         declined=ranking.declined,
         expected=tuple(ExpectedShown(kind, at) for kind, at in ranking.expected),
+    )
+
+
+def only_at(ranking: Ranking, facility: str, limit: int) -> Ranking:
+    """The ranking with the beds of one facility only, the best so many of them."""
+    found = [it for it in ranking.candidates if it.facility == facility]
+    return replace(
+        ranking,
+        candidates=tuple(found[:limit]),
+        fitting=sum(1 + it.alike for it in found),
     )
 
 

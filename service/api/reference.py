@@ -8,7 +8,9 @@ from pydantic import BaseModel
 from service.access.caller import Role
 from service.api.calls import ALL_ROLES, Call, calling, resource
 from solver import codes
-from solver.eligibility import RULES
+from solver.eligibility import RULES, TRANSITIONS
+from solver.eligibility.register import REGISTER
+from solver.eligibility.table import fed_by
 
 router = resource("reference")
 
@@ -16,15 +18,47 @@ Anyone = Annotated[Call, calling(*ALL_ROLES)]
 
 
 class RuleShown(BaseModel):
-    """One rule about one person and one place."""
+    """One rule about one person and one place.
+
+    ``lifted_by`` is null where nobody lifts it; ``owner`` sets a rule of local practice; ``papers``
+    fall due after an emergency instead of holding it up; ``offers_only`` makes no present place
+    wrong. ``reads``: the fields of person and place it looks at, and no others.
+    """
 
     id: str
     title_zh: str
     title_en: str
+    zh: str
+    en: str
     cites: list[str]
     source: str
     statutory: bool
     lifted_by: str | None
+    owner: str | None
+    papers: bool
+    offers_only: bool
+    reads: list[str]
+
+
+class RowShown(BaseModel):
+    """What one row of the collected law and practice became, and where that lives."""
+
+    id: str
+    marked: str
+    became: str
+    where: list[str]
+    fed_by: str
+    reason: str
+
+
+class TransitionShown(BaseModel):
+    """A change of legal status that may be recorded, and what must be on record first."""
+
+    row: str
+    source: str
+    target: str
+    needs: list[str]
+    cites: list[str]
 
 
 class CodesShown(BaseModel):
@@ -39,12 +73,39 @@ _RULES: Final = [
         id=rule.id,
         title_zh=rule.title("zh"),
         title_en=rule.title("en"),
+        zh=rule.zh,
+        en=rule.en,
         cites=list(rule.cites),
         source=rule.source,
         statutory=rule.statutory,
         lifted_by=rule.lifted_by.value if rule.lifted_by is not None else None,
+        owner=rule.owner.value if rule.owner is not None else None,
+        papers=rule.papers,
+        offers_only=rule.offer_only,
+        reads=list(rule.reads),
     )
     for rule in RULES
+]
+_ROWS: Final = [
+    RowShown(
+        id=row.id,
+        marked=row.enforcement,
+        became=row.as_.value,
+        where=list(row.where),
+        fed_by=fed_by(row),
+        reason=row.reason,
+    )
+    for row in REGISTER
+]
+_TRANSITIONS: Final = [
+    TransitionShown(
+        row=it.id,
+        source=it.source.value,
+        target=it.target.value,
+        needs=list(it.needs),
+        cites=list(it.cites),
+    )
+    for it in TRANSITIONS
 ]
 
 
@@ -76,6 +137,19 @@ _CODES: Final = CodesShown(
 async def list_rules(call: Anyone) -> list[RuleShown]:
     """Every rule, in the order refusals are listed. Statutory ones nobody may lift."""
     return _RULES
+
+
+@router.get("/rules/register")
+async def list_rows(call: Anyone) -> list[RowShown]:
+    """Every row of the collected law and practice: the rule, relation, transition, clock, policy
+    setting or safeguard it became, or why a bed service does not decide it."""
+    return _ROWS
+
+
+@router.get("/rules/transitions")
+async def list_transitions(call: Anyone) -> list[TransitionShown]:
+    """Every change of legal status that may be recorded; anything else is refused."""
+    return _TRANSITIONS
 
 
 @router.get("/codes")

@@ -9,9 +9,9 @@ from service.api.calls import Call, calling, resource
 from service.api.facilities import PLACE_READERS
 from service.api.paging import Page, Paging, page
 from service.api.preconditions import ExpectedVersion, tagged
-from service.workflow import rooms
-from service.workflow.place_fields import NewRoom, PlaceId, RoomChange, RoomRecord
-from service.workflow.places import Retired
+from service.workflow.inventory import rooms
+from service.workflow.inventory.place_fields import NewRoom, PlaceId, RoomChange, RoomRecord
+from service.workflow.inventory.places import Retired
 
 router = resource("rooms")
 

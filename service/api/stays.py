@@ -1,4 +1,4 @@
-"""Stays: who is where, leave, discharge, emergencies and surge places."""
+"""Stays: who is where, leave, discharge and surge places."""
 
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.access.caller import Role
 from service.api.calls import Call, calling, resource
 from service.api.paging import Page, Paging, page
-from service.api.preconditions import tagged
+from service.api.preconditions import ExpectedVersion, tagged
 from service.store.tables.claims import StayEnd
-from service.workflow import discharge, emergency, leave, stay_lists, surge
-from service.workflow.emergency import Emergency, EmergencyAdmission
 from service.workflow.instants import AwareInstant
-from service.workflow.surge import SurgePlace
+from service.workflow.inventory import surge
+from service.workflow.inventory.surge import SurgePlace
+from service.workflow.stays import discharge, leave, stay_lists
 from service.workflow.views import StayView
 
 router = resource("stays")
@@ -32,17 +32,6 @@ Reader = Annotated[
 Keeper = Annotated[
     Call, calling(Role.FACILITY_ADMIN, Role.INTEGRATION, Role.CLINICIAN, Role.COORDINATOR)
 ]
-Rescuer = Annotated[
-    Call,
-    calling(
-        Role.INTAKE_OFFICER,
-        Role.CLINICIAN,
-        Role.COORDINATOR,
-        Role.FACILITY_ADMIN,
-        keyed=False,
-    ),
-]
-
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 Id = Annotated[str, Field(min_length=1, max_length=80)]
 
@@ -66,27 +55,23 @@ class DischargeDue(_Body):
 
 
 class LeaveBegun(_Body):
-    """The person goes out for treatment and the bed is kept. ``ends_at`` is a forecast."""
+    """The person goes out for treatment and the bed is kept, until ``ends_at`` at the latest."""
 
     ends_at: AwareInstant
     to: Id | None = None
     occurred_at: AwareInstant | None = None
 
 
+class LeaveExtended(_Body):
+    """The bed is kept until another end, for this reason."""
+
+    ends_at: AwareInstant
+    reason: Words
+
+
 class LeaveEnded(_Body):
     """The person is back in their bed."""
 
-    occurred_at: AwareInstant | None = None
-
-
-class EmergencyCall(_Body):
-    """Medical care at once: a unit, and a bed or room of it if one is known to fit."""
-
-    unit: Id
-    officer: Annotated[str, Field(min_length=1, max_length=200)]
-    reason: Words
-    bed: Id | None = None
-    room: Id | None = None
     occurred_at: AwareInstant | None = None
 
 
@@ -154,32 +139,22 @@ async def begin_leave(stay_id: str, body: LeaveBegun, call: Keeper) -> StayView:
     )
 
 
+@router.patch("/stays/{stay_id}/leave")
+async def extend_leave(
+    stay_id: str, body: LeaveExtended, version: ExpectedVersion, call: Keeper
+) -> StayView:
+    """Keep the bed until another end; an unreturned leave lapses after it."""
+    changed = await call.write(
+        leave.extend_leave, stay_id, ends_at=body.ends_at, reason=body.reason, version=version
+    )
+    tagged(call, changed.version)
+    return changed
+
+
 @router.post("/stays/{stay_id}/return")
 async def end_leave(stay_id: str, body: LeaveEnded, call: Keeper) -> StayView:
     """The person is back in their bed."""
     return await call.write(leave.end_leave, stay_id, occurred_at=body.occurred_at)
-
-
-@router.post("/people/{person_id}/emergency", status_code=status.HTTP_201_CREATED)
-async def admit_emergency(person_id: str, body: EmergencyCall, call: Rescuer) -> EmergencyAdmission:
-    """Into medical care at once: no free bed, no paper and no key of a request is waited for.
-
-    What it went past is in ``due``.
-    """
-    done = await call.write(
-        emergency.admit_emergency,
-        person_id,
-        Emergency(
-            unit=body.unit,
-            officer=body.officer,
-            reason=body.reason,
-            bed=body.bed,
-            room=body.room,
-            occurred_at=body.occurred_at,
-        ),
-    )
-    call.created(f"/api/v1/stays/{done.stay.id}")
-    return done
 
 
 @router.post("/units/{unit_id}/surge-places", status_code=status.HTTP_201_CREATED)

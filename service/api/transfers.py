@@ -8,11 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.access.caller import Role
 from service.api.calls import Call, calling, resource
 from service.api.paging import Page, Paging, page
-from service.api.placements import Acceptance, DeclineAnswer, Reason
+from service.api.placement_answers import Acceptance, DeclineAnswer
+from service.api.placements import Reason
 from service.api.preconditions import tagged
 from service.lifecycle import LIVE_TRANSFER_STATES, TransferState
-from service.workflow import handover, transfers
 from service.workflow.instants import AwareInstant
+from service.workflow.moves import handover, handover_papers, returns, transfers
+from service.workflow.moves.handover import Side
+from service.workflow.moves.handover_papers import Handover, NewHandover
+from service.workflow.moves.journeys import ArrivalCheck, Journey
+from service.workflow.moves.returns import Return
 from service.workflow.views import TransferView
 from solver.codes import MoveReason
 
@@ -25,6 +30,7 @@ Reader = Annotated[
 Asker = Annotated[Call, calling(Role.CLINICIAN, Role.COORDINATOR, Role.FACILITY_ADMIN)]
 Approver = Annotated[Call, calling(Role.COORDINATOR)]
 Facility = Annotated[Call, calling(Role.FACILITY_ADMIN, Role.INTEGRATION)]
+Sender = Annotated[Call, calling(Role.CLINICIAN, Role.FACILITY_ADMIN, Role.INTEGRATION)]
 Stopper = Annotated[
     Call, calling(Role.CLINICIAN, Role.COORDINATOR, Role.FACILITY_ADMIN, Role.INTEGRATION)
 ]
@@ -41,12 +47,26 @@ class NewTransfer(BaseModel):
     text: Annotated[str, Field(max_length=2000)] = ""
 
 
-class Moment(BaseModel):
-    """When it happened; left out, now."""
+class TransferAcceptance(Acceptance):
+    """The receiving side's yes. ``sides``: whose word this is, where security and care have two
+    owners; both, if left out."""
+
+    sides: Annotated[frozenset[Side], Field(max_length=2)] = frozenset()
+
+
+class Departure(Journey):
+    """The person leaves: who goes along, in what, and when; left out, now."""
+
+    occurred_at: AwareInstant | None = None
+
+
+class Arrival(BaseModel):
+    """The person is there: what was found, and when; left out, now."""
 
     model_config = ConfigDict(extra="forbid")
 
     occurred_at: AwareInstant | None = None
+    check: ArrivalCheck | None = None
 
 
 @router.post("/transfers", status_code=status.HTTP_201_CREATED)
@@ -100,10 +120,15 @@ async def reject_transfer(transfer_id: str, body: Reason, call: Approver) -> Tra
 
 
 @router.post("/transfers/{transfer_id}/acceptance")
-async def accept_transfer(transfer_id: str, body: Acceptance, call: Facility) -> TransferView:
-    """The receiving facility takes the person."""
+async def accept_transfer(
+    transfer_id: str, body: TransferAcceptance, call: Facility
+) -> TransferView:
+    """The receiving facility takes the person; with two owners, both must say so."""
     return await call.write(
-        handover.accept_transfer, transfer_id, expected_arrival=body.expected_arrival
+        handover.accept_transfer,
+        transfer_id,
+        expected_arrival=body.expected_arrival,
+        sides=body.sides,
     )
 
 
@@ -116,15 +141,49 @@ async def decline_transfer(transfer_id: str, body: DeclineAnswer, call: Facility
 
 
 @router.post("/transfers/{transfer_id}/departure")
-async def record_departure(transfer_id: str, body: Moment, call: Facility) -> TransferView:
-    """The person leaves; from now on the hold never lapses."""
-    return await call.write(handover.depart, transfer_id, occurred_at=body.occurred_at)
+async def record_departure(transfer_id: str, body: Departure, call: Facility) -> TransferView:
+    """The person leaves; from now on the hold never lapses, and late is an alarm.
+
+    Between facilities: the approvals of this transition, a clinician's handover, and for somebody
+    held by law two escorts, a woman among them for a woman.
+    """
+    journey = Journey(
+        escorts=body.escorts, vehicle=body.vehicle, expected_arrival=body.expected_arrival
+    )
+    return await call.write(
+        handover.depart, transfer_id, occurred_at=body.occurred_at, journey=journey
+    )
 
 
 @router.post("/transfers/{transfer_id}/arrival")
-async def record_arrival(transfer_id: str, body: Moment, call: Facility) -> TransferView:
-    """The person is there: the bed they left is free for cleaning, the new one is theirs."""
-    return await call.write(handover.arrive, transfer_id, occurred_at=body.occurred_at)
+async def record_arrival(transfer_id: str, body: Arrival, call: Facility) -> TransferView:
+    """The person is there: the bed they left is free for cleaning, the new one is theirs.
+
+    A bed that was taken or closed meanwhile becomes a surge place: nobody is left at the door.
+    """
+    return await call.write(
+        handover.arrive, transfer_id, occurred_at=body.occurred_at, check=body.check
+    )
+
+
+@router.put("/transfers/{transfer_id}/handover")
+async def write_handover(transfer_id: str, body: NewHandover, call: Sender) -> Handover:
+    """What goes along: care flags by the sending side, the clinical summary by its clinician."""
+    return await call.write(handover_papers.write_handover, transfer_id, body)
+
+
+@router.get("/transfers/{transfer_id}/handover")
+async def read_handover(transfer_id: str, call: Reader) -> Handover:
+    """The papers: care flags for escorts and bed admins, diagnoses for clinicians alone."""
+    call.headers["Cache-Control"] = "no-store"
+    return await call.write(handover_papers.read_handover, transfer_id)
+
+
+@router.get("/returns")
+async def list_returns(call: Reader, asked: Paging) -> Page[Return]:
+    """People whom a doctor finds fit to go back to their centre, and nobody has begun it yet."""
+    rows = await call.read(returns.list_returns, after=asked.after, limit=asked.fetch)
+    return page(call, asked, rows, lambda it: it.stay)
 
 
 @router.post("/transfers/{transfer_id}/return")

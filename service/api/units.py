@@ -9,10 +9,10 @@ from service.api.calls import Call, calling, resource
 from service.api.facilities import PLACE_READERS
 from service.api.paging import Page, Paging, page
 from service.api.preconditions import ExpectedVersion, tagged
-from service.workflow import units
-from service.workflow.bed_rounds import Confirmed, confirm_unit
-from service.workflow.place_fields import NewUnit, PlaceId, UnitChange, UnitRecord
-from service.workflow.places import Retired
+from service.workflow.inventory import units
+from service.workflow.inventory.bed_rounds import Confirmed, confirm_unit
+from service.workflow.inventory.place_fields import NewUnit, PlaceId, UnitChange, UnitRecord
+from service.workflow.inventory.places import Retired
 
 router = resource("units")
 

@@ -14,10 +14,10 @@ from service.errors import Malformed
 from service.settings import load_settings
 from service.store.engine import run
 from service.workflow.context import Context
-from service.workflow.exports import export_page
-from service.workflow.file_resources import FileResource, resource_named
-from service.workflow.file_rows import FileFormat, FileRow, RowReader, header_line, written
-from service.workflow.imports import (
+from service.workflow.files.exports import export_page
+from service.workflow.files.file_resources import FileResource, resource_named
+from service.workflow.files.file_rows import FileFormat, FileRow, RowReader, header_line, written
+from service.workflow.files.imports import (
     STAGED_AT_ONCE,
     ImportMode,
     ImportSummary,

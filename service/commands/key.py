@@ -26,7 +26,11 @@ def create(
     name: Annotated[str, typer.Option(help="Whose key this is: a person or a system.")],
     role: Annotated[Role, typer.Option(help="What the holder may do.")],
     facility: Annotated[
-        str | None, typer.Option(help="For facility_admin and integration: their facility's id.")
+        str | None,
+        typer.Option(
+            help="For facility_admin and integration their facility's id; for a clinician, if "
+            "given, their hospital's."
+        ),
     ] = None,
     days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="Days until it expires; never if not given.")

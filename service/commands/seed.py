@@ -11,7 +11,7 @@ from service.commands.database import bring_up_to_date, context_of, database, en
 from service.settings import load_settings
 from service.store.engine import now, run
 from service.workflow.context import Context
-from service.workflow.seed import (
+from service.workflow.seeds.seed import (
     Seeded,
     finish_seed,
     portions,

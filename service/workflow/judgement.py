@@ -40,18 +40,16 @@ RELATIONS: Final[Mapping[Relation, tuple[str, str]]] = {
         "该单元在岗人员不足以再照护一人",
         "the unit has no staffed bed for one more person",
     ),
-    Relation.ONE_SEX_PER_ROOM: (
-        "同一房间只安排同一性别",
-        "a shared room takes one sex at a time",
+    Relation.RESERVE: (
+        "该单元余下的床位为急救预留，只供急救通道使用",
+        "the unit's last free beds are kept for emergencies and open to the emergency lane only",
     ),
+    Relation.ONE_SEX_PER_ROOM: ("同一房间只安排同一性别", "a shared room takes one sex at a time"),
     Relation.ISOLATION_EXCLUSIVITY: (
         "隔离要求不允许与他人同室",
         "isolation does not allow sharing this room",
     ),
-    Relation.MINORS_APART: (
-        "未成年人与成年人分开安置",
-        "minors and adults do not share a room",
-    ),
+    Relation.MINORS_APART: ("未成年人与成年人分开安置", "minors and adults do not share a room"),
     Relation.CUSTODY_APART: (
         "自愿人员与被强制隔离人员分开安置",
         "people under a compulsory term and others do not share a room",
@@ -97,7 +95,7 @@ def lifted(ctx: Context, overrides: Sequence[Override]) -> frozenset[str]:
                 f"{pointer}/reason", "reason-missing", "say why this rule is set aside"
             )
         roles = ctx.policy.overrides.get(it.rule, frozenset())
-        if RULES_BY_ID[it.rule].statutory or not roles:
+        if RULES_BY_ID[it.rule].lifted_by is None or not roles:
             raise Refused(
                 "rule-cannot-be-lifted",
                 f"rule {it.rule} cannot be set aside by anybody; choose another bed",
@@ -275,7 +273,7 @@ def look_again(
         raise bed_taken(conn, seat.bed, now, person=person)
     network, who = judged(conn, ctx, person, seat, now, at=at, emergency=emergency)
     no = blocking(refusals(who, place(network, seat.bed)), overridden)
-    broken = conflicts(network, person, seat.bed)
+    broken = conflicts(network, person, seat.bed, emergency=emergency)
     _answer(conn, person, seat, now, no, broken)
 
 
@@ -300,7 +298,7 @@ def may_follow(
     no = blocking(refusals(who, place(network, seat.bed)), overridden)
     broken = [
         it.relation
-        for it in conflicts(network, person, seat.bed)
+        for it in conflicts(network, person, seat.bed, emergency=emergency)
         if it.relation in _ROOM_RELATIONS or seat.unit in it.subjects
     ]
     if no or broken:
@@ -319,13 +317,23 @@ def may_stay(conn: Connection, ctx: Context, person: str, seat: Seat, now: datet
         raise refused(no, broken)
 
 
-def lawful(conn: Connection, ctx: Context, person: str, seat: Seat, now: datetime) -> Network:
+def lawful(
+    conn: Connection,
+    ctx: Context,
+    person: str,
+    seat: Seat,
+    now: datetime,
+    *,
+    at: datetime | None = None,
+    overridden: Collection[str] = (),
+    emergency: bool = False,
+) -> Network:
     """Judge the rules about one person and one place only: who is there comes later.
 
     Returns the unit's network. Raises Refused.
     """
-    network, who = judged(conn, ctx, person, seat, now)
-    no = refusals(who, place(network, seat.bed))
+    network, who = judged(conn, ctx, person, seat, now, at=at, emergency=emergency)
+    no = blocking(refusals(who, place(network, seat.bed)), overridden)
     if no:
         raise refused(no)
     return network

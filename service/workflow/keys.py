@@ -26,7 +26,8 @@ def create_key(
 ) -> NewKey:
     """Make a key; its text is in the result alone and nowhere else, ever.
 
-    ``facility`` is given for the roles that act for one facility and for no other.
+    ``facility`` is given for the roles that act for one facility. A clinician may have one too,
+    their hospital; no other role has.
 
     Raises Invalid: no name, a facility missing or unknown or out of place, an expiry gone by.
     """
@@ -78,17 +79,25 @@ def _check_facility(conn: Connection, role: Role, facility: str | None) -> None:
             raise Invalid.field(
                 "/facility", "facility-missing", f"a {role} key acts for one facility: give its id"
             )
-        if not store.facility_exists(conn, facility):
-            raise Invalid.field(
-                "/facility",
-                "unknown-facility",
-                f"there is no facility {facility!r}: give the id of one that is recorded",
-                facility,
-            )
-    elif facility is not None:
+        _check_exists(conn, facility)
+        return
+    if facility is None:
+        return
+    if role is not Role.CLINICIAN:
         raise Invalid.field(
             "/facility",
             "facility-out-of-place",
             f"a {role} key acts for the whole network: leave the facility out",
+            facility,
+        )
+    _check_exists(conn, facility)
+
+
+def _check_exists(conn: Connection, facility: str) -> None:
+    if not store.facility_exists(conn, facility):
+        raise Invalid.field(
+            "/facility",
+            "unknown-facility",
+            f"there is no facility {facility!r}: give the id of one that is recorded",
             facility,
         )

@@ -2,21 +2,30 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
 from service.lifecycle import RequestState, StayState, TransferState
 from service.store.claims import holds, promises, rows
 from service.store.requests import RequestRow
+from service.store.seats import duty_phone
 from service.store.stays import StayRow
 from service.store.tables.claims import ClaimKind, StayEnd
+from service.store.tables.workflow import RequestKind
 from service.store.transfers import TransferRow
+from service.workflow.moves.journeys import ApprovalNeeded
+from service.workflow.placing.alternatives import Alternative
+from service.workflow.words import WordShown
 from solver.codes import MoveReason
 
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """A bed held 预留 in ``[since, until)``; ``until`` is null once the person is on the way."""
+    """A bed held 预留 in ``[since, until)``; ``until`` is null once the person is on the way.
+
+    ``duty_phone``: the facility's, day and night.
+    """
 
     id: str
     bed: str
@@ -25,6 +34,7 @@ class HoldView:
     since: datetime
     until: datetime | None
     accepted: bool
+    duty_phone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +48,32 @@ class PromiseView:
 
 @dataclass(frozen=True, slots=True)
 class RequestView:
-    """A placement request 收治申请."""
+    """A placement request 收治申请.
+
+    ``responsible_facility``: who took the person in and answers for them, whoever has the bed.
+    ``then``: the beds the deciding officer named next. ``lane``: what opened the emergency lane
+    by itself. ``rank``: its place in the queue, where the queue was asked for. ``alternatives``:
+    what else the law offers, where no bed is lawful.
+    """
 
     id: str
     person: str
     state: RequestState
+    kind: RequestKind
     emergency: bool
+    lane: str | None
+    responsible_facility: str | None
     waiting_since: datetime
     requested_by: str
     hold: HoldView | None
     promise: PromiseView | None
+    then: tuple[str, ...]
     ended_at: datetime | None
     end_reason: str | None
     version: int
     note: str | None = None
+    rank: int | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +91,16 @@ class SegmentView:
 
 @dataclass(frozen=True, slots=True)
 class StayView:
-    """A person's episode 在院/在所 at one facility. ``recorded_at`` shows what was backdated."""
+    """A person's episode 在院/在所 at one facility. ``recorded_at`` shows what was backdated.
+
+    ``responsible_facility``: the centre that answers for the person when it is not this one.
+    ``doctor_sees_by``: said as somebody comes back from treatment whom no doctor has seen since.
+    """
 
     id: str
     person: str
     facility: str
+    responsible_facility: str | None
     request: str | None
     state: StayState
     admitted_at: datetime
@@ -83,11 +110,17 @@ class StayView:
     end_code: StayEnd | None
     segments: tuple[SegmentView, ...]
     version: int
+    doctor_sees_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TransferView:
-    """A transfer 转院/转所; the origin bed is kept until arrival."""
+    """A transfer 转院/转所; the origin bed is kept until arrival.
+
+    ``accepted_for``: whose word the receiving unit has given, security's or care's.
+    ``handover_written``: a clinician's summary goes along. ``arrival_check``: what the receiver
+    found, as codes. ``approvals``: what an organ must approve before the person leaves.
+    """
 
     id: str
     person: str
@@ -107,12 +140,20 @@ class TransferView:
     arrived_at: datetime | None
     hold: HoldView | None
     promise: PromiseView | None
+    accepted_for: tuple[str, ...]
+    escorts: tuple[dict[str, Any], ...]
+    vehicle: str | None
+    care_flags: tuple[str, ...]
+    handover_written: bool
+    arrival_check: dict[str, Any] | None
     ended_at: datetime | None
     end_reason: str | None
     version: int
+    approvals: tuple[ApprovalNeeded, ...] = ()
+    words: tuple[WordShown, ...] = ()
 
 
-def hold_view(claim: rows.Claim | None) -> HoldView | None:
+def hold_view(conn: Connection, claim: rows.Claim | None) -> HoldView | None:
     """A hold as callers see it."""
     if claim is None:
         return None
@@ -124,6 +165,7 @@ def hold_view(claim: rows.Claim | None) -> HoldView | None:
         since=claim.since,
         until=claim.until,
         accepted=claim.accepted_at is not None,
+        duty_phone=duty_phone(conn, claim.facility),
     )
 
 
@@ -140,11 +182,15 @@ def request_view(conn: Connection, row: RequestRow, note: str | None = None) -> 
         id=row.id,
         person=row.person,
         state=row.state,
+        kind=row.kind,
         emergency=row.emergency,
+        lane=row.lane,
+        responsible_facility=row.responsible,
         waiting_since=row.waiting_since,
         requested_by=row.requested_by,
-        hold=hold_view(holds.hold_for(conn, request=row.id)),
+        hold=hold_view(conn, holds.hold_for(conn, request=row.id)),
         promise=_promise_view(promises.promised_to(conn, row.person)) if waits else None,
+        then=row.fallbacks,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         version=row.version,
@@ -158,6 +204,7 @@ def stay_view(conn: Connection, row: StayRow) -> StayView:
         id=row.id,
         person=row.person,
         facility=row.facility,
+        responsible_facility=row.responsible,
         request=row.request,
         state=row.state,
         admitted_at=row.admitted_at,
@@ -202,8 +249,14 @@ def transfer_view(conn: Connection, row: TransferRow) -> TransferView:
         expected_arrival=row.expected_arrival,
         departed_at=row.departed_at,
         arrived_at=row.arrived_at,
-        hold=hold_view(holds.hold_for(conn, transfer=row.id)),
+        hold=hold_view(conn, holds.hold_for(conn, transfer=row.id)),
         promise=_promise_view(mine),
+        accepted_for=tuple(sorted(it["side"] for it in row.acceptances)),
+        escorts=row.escorts,
+        vehicle=row.vehicle,
+        care_flags=row.care_flags,
+        handover_written=row.handover is not None,
+        arrival_check=row.arrival_check,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         version=row.version,

@@ -1,4 +1,4 @@
-"""The command: keys for the night, the four scenes, and the keys revoked again."""
+"""The command: keys for the night, the scenes, and the keys revoked again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from service.access.caller import Role
 from service.commands.database import context_of, engine_of, existing_database
 from service.commands.tour.night import Night, TourStopped
-from service.commands.tour.story import SCENES
+from service.commands.tour.scenes import SCENES
 from service.settings import load_settings
 from service.store.engine import now, run
 from service.workflow.context import Context
@@ -49,8 +49,10 @@ def register(app: typer.Typer) -> None:
 
 def play(client: httpx.Client, console: Console, engine: Engine, ctx: Context) -> Night:
     """Play every scene with keys that last for the night and are revoked at its end."""
-    with _keys(engine, ctx) as keys:
+    with keys_of(engine, ctx) as keys:
         night = Night(client, console, keys.make)
+        for role in (Role.INTAKE_OFFICER, Role.CLINICIAN, Role.COORDINATOR):
+            night.caller(role)
         board = night.caller(Role.DASHBOARD)
         city = night.done(board, "GET", "/occupancy", show=False)["total"]
         ladder = city["ladder"]
@@ -65,7 +67,7 @@ def play(client: httpx.Client, console: Console, engine: Engine, ctx: Context) -
         return night
 
 
-class _Keys:
+class Keys:
     """Makes keys and remembers them."""
 
     def __init__(self, engine: Engine, ctx: Context) -> None:
@@ -89,8 +91,9 @@ class _Keys:
 
 
 @contextmanager
-def _keys(engine: Engine, ctx: Context) -> Iterator[_Keys]:
-    keys = _Keys(engine, ctx)
+def keys_of(engine: Engine, ctx: Context) -> Iterator[Keys]:
+    """A maker of keys; every key it made is revoked at the end."""
+    keys = Keys(engine, ctx)
     try:
         yield keys
     finally:

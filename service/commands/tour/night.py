@@ -10,12 +10,11 @@ import httpx
 from rich.console import Console
 
 from service.access.caller import Role
+from service.commands.tour.telling import gist, short, told
 
 PATIENCE_S: Final = 90.0
 KEY_KNOWN_S: Final = 5.0
 """A key just made is known to every process a second or two later."""
-SHOWN: Final = 4
-LONGEST: Final = 120
 Json = dict[str, Any]
 
 
@@ -45,6 +44,7 @@ class Night:
     key_for: Callable[[str, Role, str | None], str]
     callers: dict[tuple[Role, str | None], Caller] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: secrets.token_hex(3))
+    chapters: int = 0
 
     def caller(self, role: Role, facility: str | None = None) -> Caller:
         """The caller of that role (at that facility), met now or before."""
@@ -55,10 +55,11 @@ class Night:
             self.callers[role, facility] = found
         return found
 
-    def chapter(self, number: int, title: str, words: str) -> None:
-        """Begin a chapter."""
+    def chapter(self, title: str, words: str) -> None:
+        """Begin a chapter; they are numbered as they come."""
+        self.chapters += 1
         self.console.print()
-        self.console.rule(f"[bold]{number}. {title}")
+        self.console.rule(f"[bold]{self.chapters}. {title}")
         self.say(words)
 
     def say(self, words: str) -> None:
@@ -94,7 +95,7 @@ class Night:
                 "start the service with 'make run' in another terminal"
             ) from None
         if show:
-            self._print(who, method, path, body, answer)
+            self.show(who, method, path, body, answer)
         return answer
 
     def done(
@@ -110,13 +111,34 @@ class Night:
         """Send a request that the story needs to succeed; its answer's body."""
         answer = self.ask(who, method, path, body, etag=etag, show=show)
         if answer.is_error:
-            problem = answer.json()
-            raise TourStopped(
-                f"{method} {path} answered {answer.status_code} {problem.get('code')}: "
-                f"{problem.get('detail')} {problem.get('errors') or ''}"
-            )
+            raise TourStopped(f"{method} {path} answered {told(answer)}")
         found: Json = answer.json() if answer.content else {}
         return found
+
+    def refused(
+        self,
+        who: Caller,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        status: int,
+        code: str,
+    ) -> Json:
+        """Send a request that must be refused just so; print its rule and the way out."""
+        answer = self.ask(who, method, path, body)
+        if answer.is_success:
+            raise TourStopped(f"{method} {path} was to be refused: {code}")
+        problem: Json = answer.json()
+        if (answer.status_code, problem.get("code")) != (status, code):
+            raise TourStopped(f"{method} {path} answered {told(answer)}, not {status} {code}")
+        for member in _WAYS_OUT:
+            if way := problem.get(member):
+                words = ", ".join(map(str, way)) if isinstance(way, list) else way
+                self.say(f"{'':>28}   [dim]{member}:[/] {words}")
+        for fault in problem.get("errors") or ():
+            self.say(f"{'':>28}   [dim]{fault['pointer']}:[/] {fault.get('message') or fault}")
+        return problem
 
     def until(self, look: Callable[[], Json], ready: Callable[[Json], bool], what: str) -> Json:
         """Look again until it is ready."""
@@ -129,7 +151,7 @@ class Night:
                 raise TourStopped(f"{what} did not happen in {PATIENCE_S:.0f} s; is a worker up?")
             time.sleep(0.2)
 
-    def _print(
+    def show(
         self,
         who: Caller,
         method: str,
@@ -137,12 +159,13 @@ class Night:
         body: Mapping[str, Any] | None,
         answer: httpx.Response,
     ) -> None:
-        sent = f"  {_short(body)}" if body else ""
+        """Print a request with its answer."""
+        sent = f"  {short(body)}" if body else ""
         self.console.print(
             f"[cyan]{who.name:>28}[/] [bold]{method}[/] {path}{sent}", soft_wrap=True
         )
         colour = "red" if answer.is_error else "green"
-        told = _short(_gist(answer))
+        told = short(gist(answer))
         self.console.print(f"{'':>28} [{colour}]{answer.status_code}[/] {told}", soft_wrap=True)
 
 
@@ -155,41 +178,4 @@ _NAMES: Final[Mapping[Role, str]] = {
     Role.AUDITOR: "auditor",
     Role.INTEGRATION: "hospital system",
 }
-_GIST: Final = ("code", "detail", "id", "state", "fitting", "status", "grade", "from_bed", "to_bed")
-_INSIDE: Final = ("request", "assessment", "bed")
-"""Members whose own gist is the answer's: a decision is about its request."""
-
-
-def _gist(answer: httpx.Response) -> Json:
-    """The members of an answer that the story is about."""
-    if not answer.content:
-        return {}
-    body = answer.json()
-    if isinstance(body, list):
-        return {"items": len(body)}
-    for name in _INSIDE:
-        if isinstance(body.get(name), dict):
-            body = {**body[name], **{it: body[it] for it in ("code", "detail") if it in body}}
-    found = {name: body[name] for name in _GIST if body.get(name) is not None}
-    hold = body.get("hold")
-    if isinstance(hold, dict):
-        until = f" until {hold['until'][:16]}" if hold["until"] else " until arrival"
-        found["held"] = f"{hold['bed']}{until}"
-    return found
-
-
-def _short(body: Mapping[str, Any] | None) -> str:
-    """One line of members; a long list or a deep member is told by its size."""
-    if not body:
-        return ""
-    return ", ".join(f"[dim]{name}[/] {_plain(value)}" for name, value in body.items() if value)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        told = {it: value[it] for it in value if value[it] not in ("G0", None)}
-        return " ".join(f"{name}={it}" for name, it in told.items())
-    if isinstance(value, list):
-        return " ".join(map(str, value)) if len(value) <= SHOWN else f"{len(value)} items"
-    words = str(value)
-    return words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
+_WAYS_OUT: Final = ("rule", "present", "asked", "possible", "missing", "next")

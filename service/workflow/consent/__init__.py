@@ -1,0 +1,1 @@
+"""Treatment by consent: given, refused, repeated, taken back, run out."""

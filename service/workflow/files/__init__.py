@@ -1,0 +1,1 @@
+"""Files of places and bed states, in and out."""

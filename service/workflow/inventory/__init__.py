@@ -1,0 +1,1 @@
+"""What the network is made of: facilities, units, rooms, beds, their state and use."""

@@ -1,0 +1,1 @@
+"""Transfers: approved, accepted, escorted, handed over; and the way back."""

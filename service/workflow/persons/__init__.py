@@ -1,0 +1,1 @@
+"""People under a pseudonym: their record, findings, opinions, and two records that are one."""

@@ -1,0 +1,1 @@
+"""Planning runs and a named human's word on each proposed move."""

@@ -1,0 +1,1 @@
+"""Who may know what, who has read it, and what an auditor is shown unasked."""

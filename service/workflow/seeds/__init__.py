@@ -1,0 +1,1 @@
+"""A synthetic network written into an empty database."""

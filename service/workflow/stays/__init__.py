@@ -1,0 +1,1 @@
+"""A stay from its first day: leave, discharge, and corrections of the past."""

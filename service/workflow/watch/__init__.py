@@ -1,0 +1,1 @@
+"""Clocks, the due list, and every place judged anew."""
