@@ -26,6 +26,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         database.end_run()
 
 
+_UNTRACED = ("tests/stories/", "test_claims_machine", "test_one_place", "test_watching_property")
+"""What plays long ways through everything: other tests show that each line is reached, and
+tracing these as well would take minutes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(part in item.nodeid for part in _UNTRACED):
+            item.add_marker(pytest.mark.no_cover)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The server of this test run: `DATABASE_URL` where it is set, else the embedded one."""

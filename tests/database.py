@@ -20,11 +20,11 @@ from typing import IO, Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from service.store.embedded import ensure_server
-from service.store.engine import database_url
+from service.store.engine import database_url, make_engine
 from service.store.postgres_errors import StoreError
 from service.store.schema import upgrade
 
@@ -84,6 +84,16 @@ def migrate(address: str, revision: str = "head") -> None:
     engine = create_engine(address, poolclass=NullPool)
     with engine.connect() as conn:
         upgrade(conn, revision)
+
+
+@contextmanager
+def engine_on(address: str) -> Iterator[Engine]:
+    """An engine of the service, without connections afterwards: its database may be copied."""
+    engine = make_engine(address)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @contextmanager

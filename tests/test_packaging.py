@@ -1,5 +1,6 @@
 """What a newcomer, an operator and CI are given: locks, make targets, container files, plugins."""
 
+import functools
 import json
 import os
 import re
@@ -124,12 +125,17 @@ def commands_called() -> set[tuple[str, ...]]:
     return {tuple(line.split()) for line in makefile} | {tuple(c[1:]) for c in [image, *composed]}
 
 
-@pytest.mark.parametrize("command", sorted(commands_called()), ids=" ".join)
-def test_a_command_that_a_project_file_calls_exists_with_its_options(command):
-    shown = run(
-        sys.executable, "-c", "from service.cli import app; app()", command[0], "--help",
+@functools.cache
+def help_of(command: str) -> subprocess.CompletedProcess[str]:
+    return run(
+        sys.executable, "-c", "from service.cli import app; app()", command, "--help",
         COLUMNS="200", NO_COLOR="1", TERM="dumb",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", sorted(commands_called()), ids=" ".join)
+def test_a_command_that_a_project_file_calls_exists_with_its_options(command):
+    shown = help_of(command[0])
     assert shown.returncode == 0, shown.stderr
     for option in command[1:]:
         if option.startswith("--"):

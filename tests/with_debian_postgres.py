@@ -33,6 +33,8 @@ SERVER_SETTINGS = {
     "listen_addresses": "",
     "max_connections": "300",
     "fsync": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "4GB",
 }
 """No TCP; room for two test workers with four API processes each; nothing here outlives a crash."""
 

@@ -31,6 +31,7 @@ class ChangingCity(RandomCity):
                 "bed_state",
                 "out_of_service",
                 "assessment",
+                "paper",
                 "stop",
                 "request",
                 "staffing",
@@ -73,6 +74,8 @@ class ChangingCity(RandomCity):
         )
         self.conn.execute(update(core.bed).where(core.bed.c.id == bed).values(state="housekeeping"))
         self.event("stay.ended", "stay", "st", person=person, bed=bed)
+        # Whoever comes next comes after that instant.
+        self.now += timedelta(microseconds=2)
 
     def _hold(self) -> None:
         if (bed := self._free()) is not None:
@@ -275,3 +278,31 @@ class ChangingCity(RandomCity):
                 update(core.person).where(core.person.c.id == gone).values(merged_into=kept)
             )
             self.event("person.merged", "person", gone, person=kept, data={"merged": [gone]})
+
+    def _paper(self) -> None:
+        """An organ's answer, a doctor's opinion or an officer's screening."""
+        person, now = self.random.choice(self.people), self.now
+        common = {"person_id": person, "recorded_at": now}
+        said = {"recorded_by": "x", **common}
+        kind, table, values = self.random.choice(
+            [
+                ("approval", core.approval, {
+                    "kind": "voluntary_in_centre", "organ": "city_police", "granted": True,
+                    "decided_on": now.date() - timedelta(days=1),
+                    "valid_until": now.date() + timedelta(days=self.random.randrange(3)), **said,
+                }),
+                ("opinion", core.opinion, {
+                    "kind": "joint_hospital", "at_risk": self.random.random() < 0.5,
+                    "hospital": "x", "doctors": ["x"], "stated_at": now, **said,
+                }),
+                ("screening", core.screening, {
+                    "consciousness": "alert", "bleeding": "no", "cough_or_fever": "yes",
+                    "self_harm": "unknown", "last_alcohol_or_sedative": "within_24h",
+                    "outcome": "caution", "screened_at": now, "screened_by": "x", **common,
+                }),
+            ]
+        )  # fmt: skip
+        id_ = new_id("zz")
+        self.conn.execute(insert(table), {"id": id_, **values})
+        # Only the record is named: its person must be found by it.
+        self.event(f"{kind}.recorded", kind, id_)

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, insert, select, text, update
 from service.policy import default_policy
 from service.store.network import load_network
 from service.store.tables import core
-from service.workflow.bed_letter import BedLetter, bed_letter
-from service.workflow.occupancy import (
+from service.workflow.inventory.bed_letter import BedLetter, bed_letter
+from service.workflow.inventory.occupancy import (
     Measured,
     Occupancy,
     UnitRows,

@@ -19,7 +19,7 @@ from service.api.occupancy_views import (
     unit,
     view_of,
 )
-from service.workflow.occupancy import BedGroup, Measured, Occupancy, UnitRows, Waiting
+from service.workflow.inventory.occupancy import BedGroup, Measured, Occupancy, UnitRows, Waiting
 from tests.service.test_occupancy import aggregate_rows
 
 NOON = datetime(2026, 5, 1, 4, tzinfo=UTC)

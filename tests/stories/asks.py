@@ -124,8 +124,29 @@ def accept_transfer(transfer: str, by: str) -> Ask:
     return _transfer(transfer, "acceptance", {}, by)
 
 
+def approval(person: str, kind: str, organ: str, transfer: str) -> Ask:
+    given = {
+        "kind": kind,
+        "organ": organ,
+        "granted": True,
+        "approver": "head of the organ",
+        "document": "No 12",
+        "subject": {"type": "transfer", "id": transfer},
+    }
+    return Ask("POST", f"/people/{person}/approvals", given)
+
+
+def write_handover(transfer: str) -> Ask:
+    summary: dict[str, list[str]] = {"diagnoses": [], "medicines": [], "allergies": []}
+    return Ask("PUT", f"/transfers/{transfer}/handover", {"clinical": summary}, CLINICIAN)
+
+
 def depart(transfer: str, by: str) -> Ask:
-    return _transfer(transfer, "departure", {}, by)
+    escorts = [
+        {"name": "officer Zhou", "organ": "centre"},
+        {"name": "officer He", "organ": "centre", "woman": True},
+    ]
+    return _transfer(transfer, "departure", {"escorts": escorts, "vehicle": "van 3"}, by)
 
 
 def arrive(transfer: str, by: str) -> Ask:

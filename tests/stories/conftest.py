@@ -16,6 +16,7 @@ from service.app import create_app
 from service.settings import KEY_NAMES, Settings
 from service.store.engine import make_engine
 from tests.service.workflow.world import World
+from tests.stories.nights import Stage, a_served_city
 from tests.stories.problems import contents
 from tests.stories.servers import Desk, make_keys
 
@@ -90,3 +91,19 @@ def scene(city: World, desk: Desk) -> dict[str, str]:
         "waiting": waiting.id,
         "person": waiting.person,
     }
+
+
+@pytest.fixture(scope="module")
+def stage_of_nights(
+    city: World, settings_of: Callable[[str], Settings], module_database_url: str
+) -> Iterator[Stage]:
+    """A small served city for the scenes of the tour."""
+    with a_served_city(city, settings_of(module_database_url)) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(stage_of_nights: Stage) -> Iterator[Stage]:
+    """The city of this module's scenes; nothing in it is broken after any of them."""
+    yield stage_of_nights
+    stage_of_nights.nothing_is_broken()

@@ -80,6 +80,53 @@ INVARIANTS = {
         SELECT b.id, b.state FROM bed b JOIN bed_claim c ON c.bed_id = b.id
          WHERE c.voided_at IS NULL AND c.kind = 'stay' AND upper_inf(c.during)
            AND b.state IN ('housekeeping', 'contaminated', 'closed')""",
+    "a promised bed is held for nobody, and nobody has two beds coming": """
+        SELECT n.bed_id, n.person_id, h.bed_id, h.person_id FROM bed_next n
+          JOIN bed_claim h ON (h.bed_id = n.bed_id OR h.person_id = n.person_id)
+         WHERE n.state = 'live' AND h.kind = 'hold' AND h.voided_at IS NULL
+           AND h.used_at IS NULL AND h.lapsed_at IS NULL AND h.during @> clock_timestamp()""",
+    "a person has one hold": """
+        SELECT person_id FROM bed_claim WHERE kind = 'hold' AND voided_at IS NULL
+           AND used_at IS NULL AND lapsed_at IS NULL AND during @> clock_timestamp()
+         GROUP BY person_id HAVING count(*) > 1""",
+    "a hold is for a request or a transfer that goes on": """
+        SELECT h.id, r.state, t.state FROM bed_claim h
+          LEFT JOIN placement_request r ON r.id = h.request_id
+          LEFT JOIN transfer t ON t.id = h.transfer_id
+         WHERE h.kind = 'hold' AND h.voided_at IS NULL AND h.used_at IS NULL
+           AND h.lapsed_at IS NULL AND h.during @> clock_timestamp()
+           AND coalesce(r.state IN ('held', 'accepted'), t.state IN ('approved', 'accepted',
+               'in_transit'), false) = false""",
+    "a promise is to somebody who still waits": """
+        SELECT n.id FROM bed_next n WHERE n.state = 'live' AND NOT EXISTS (
+            SELECT FROM placement_request r WHERE r.id = n.request_id AND r.state = 'waiting')
+           AND NOT EXISTS (SELECT FROM transfer t WHERE t.id = n.transfer_id
+               AND t.state IN ('approved', 'accepted'))""",
+    "somebody in a live transfer is in the bed it starts from": """
+        SELECT t.id, t.state, t.from_bed_id FROM transfer t
+         WHERE t.state IN ('proposed', 'approved', 'accepted', 'in_transit') AND NOT EXISTS (
+            SELECT FROM bed_claim c WHERE c.stay_id = t.stay_id AND c.bed_id = t.from_bed_id
+               AND c.kind <> 'hold' AND c.voided_at IS NULL AND upper_inf(c.during))""",
+    "a live promise waits for somebody about to leave, or for cleaning": """
+        SELECT n.id, s.id, s.state FROM bed_next n JOIN stay s ON s.id = n.waits_for_stay_id
+         WHERE n.state = 'live' AND s.state NOT IN ('ended', 'discharge_due') AND NOT EXISTS (
+            SELECT FROM transfer t WHERE t.stay_id = s.id
+               AND t.state IN ('approved', 'accepted', 'in_transit', 'completed'))""",
+    "every request is in the log since it was submitted": """
+        SELECT r.id, r.state FROM placement_request r WHERE NOT EXISTS (
+            SELECT FROM event e WHERE e.subject_id = r.id
+               AND e.operation = 'request.submitted')""",
+    "the parts of a stay follow each other without a gap": """
+        SELECT * FROM (SELECT id, stay_id, upper(during) AS ends,
+                lead(lower(during)) OVER (PARTITION BY stay_id ORDER BY lower(during)) AS next
+            FROM bed_claim WHERE voided_at IS NULL AND kind <> 'hold') part
+         WHERE next IS NOT NULL AND ends <> next""",
+    "a bed kept during leave has an end, and a clock for it": """
+        SELECT c.id, c.stay_id, c.expected_end FROM bed_claim c
+         WHERE c.kind = 'leave' AND c.voided_at IS NULL AND upper_inf(c.during)
+           AND (c.expected_end IS NULL OR NOT EXISTS (SELECT FROM due_item d
+               WHERE d.kind = 'leave_end' AND d.subject_id = c.stay_id
+                 AND d.settled_at IS NULL))""",
     "the log's positions have no gap": """
         SELECT count(pos), min(pos), max(pos) FROM event HAVING count(pos) <> coalesce(max(pos), 0)
             OR coalesce(min(pos), 1) <> 1""",

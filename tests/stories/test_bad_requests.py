@@ -13,13 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.solving import solve
 from service.store.engine import run
-from service.workflow import planning_runs
-from service.workflow.seed import seed_network
+from service.workflow.plans import planning_runs
+from service.workflow.seeds.seed import seed_network
 from tests.service.planning.full_ward import CENTRE, full_ward
 from tests.service.workflow.world import World, context
 from tests.stories import asks
@@ -29,10 +30,13 @@ from tests.stories.servers import Desk, make_keys
 
 STAGED = {"import_job", "import_row"}
 ROWS = 5_000
+NEW = 8
+"""Every so-manieth bed of the file is a new one; the others are there, as the file says."""
 
 
 def test_one_bad_row_in_five_thousand_stops_a_file_that_is_all_or_nothing(city, desk):
     city.unit("psc-1.file", rooms=(1,))
+    _beds_but_the_new(city, "psc-1.file.r1")
     before = contents(city, *STAGED)
     answer = desk.client.request(
         "POST",
@@ -49,18 +53,35 @@ def test_one_bad_row_in_five_thousand_stops_a_file_that_is_all_or_nothing(city, 
     assert refused[0]["errors"][0]["message"]
     assert last["summary"]["applied"] is False
     assert last["summary"]["refused"] == 1
+    assert sum(line["outcome"] == "created" for line in lines) == ROWS // NEW
     assert contents(city, *STAGED) == before
+
+
+def _beds_but_the_new(city: World, room: str) -> None:
+    """Those beds of `_file_of_beds` that are there before it is sent."""
+    with city.engine.begin() as conn:
+        conn.execute(
+            text(
+                "INSERT INTO bed (id, room_id, unit_id, facility_id, name, kind, features, state,"
+                " state_since, confirmed_at, confirmed_by, version)"
+                " SELECT :room || '.x' || n, room.id, unit.id, unit.facility_id, 'x' || n, 'GEN',"
+                " '{}', 'in_service', now(), now(), 'test', 1"
+                " FROM room JOIN unit ON unit.id = room.unit_id, generate_series(1, :rows) n"
+                " WHERE room.id = :room AND n % :new <> 0"
+            ),
+            {"room": room, "rows": ROWS, "new": NEW},
+        )
 
 
 def _file_of_beds(room: str, *, bad: int) -> bytes:
     """Beds of a room as CSV with a header; row ``bad``, counted from 1, names no bed kind."""
-    text = io.StringIO()
-    rows = csv.writer(text)
+    file = io.StringIO()
+    rows = csv.writer(file)
     rows.writerow(["id", "room", "name", "kind", "features"])
     for number in range(1, ROWS + 1):
         kind = "SOFA" if number == bad else "GEN"
         rows.writerow([f"{room}.x{number}", room, f"x{number}", kind, ""])
-    return text.getvalue().encode()
+    return file.getvalue().encode()
 
 
 FIFTY_MB = 50 * 1024 * 1024

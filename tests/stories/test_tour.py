@@ -51,14 +51,22 @@ def test_the_tour_plays_every_scene_and_leaves_no_key(
         play(client, Console(file=screen, width=200), city_engine, context_of(settings))
     told = screen.getvalue()
     for scene in (
-        "Three people get a bed",
-        "One is refused, and told why",
-        "Compulsory isolation never applies to a woman who is pregnant",
-        "Two officers race for one bed",
+        "Two arrivals at night, and no assessor",
+        "the emergency lane is open",
+        "A leg ulcer at 01:10",
+        "Treatment by agreement",
+        "rule: 0.3",
+        "A relapse in community rehabilitation",
+        "Pregnancy is asked before, not after",
+        "nobody may set it aside",
+        "Swallowed objects at 02:00",
+        "Consent withdrawn on day nine",
+        "The last bed of a ward, and a plan",
         "bed-taken",
         "next candidates: ",
-        "A full ward, and a plan",
         "/approval",
+        "Smoke in a ward",
+        "clock",
         "The tour is over",
     ):
         assert scene in told, f"the tour did not tell: {scene}"

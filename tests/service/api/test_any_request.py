@@ -33,7 +33,7 @@ from service.store.engine import run
 from service.store.tables import core
 from service.workflow.context import Context
 from service.workflow.keys import create_key
-from service.workflow.seed import seed_network
+from service.workflow.seeds.seed import seed_network
 from solver.synthetic import city
 from tests.service.api.processes import served
 

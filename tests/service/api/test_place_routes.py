@@ -102,7 +102,7 @@ def test_a_period_is_opened_changed_and_ended(holders: Holders):
         (Role.DASHBOARD, "GET", "/api/v1/people/p-1"),
         (Role.COORDINATOR, "POST", "/api/v1/people/p-1/assessments"),
         (Role.INTAKE_OFFICER, "POST", "/api/v1/people/p-1/consents"),
-        (Role.AUDITOR, "PUT", "/api/v1/people/p-1/consent-withdrawal"),
+        (Role.DASHBOARD, "PUT", "/api/v1/people/p-1/consent-withdrawal"),
     ],
 )
 def test_a_role_that_a_route_does_not_name_is_turned_away(

@@ -207,9 +207,16 @@ def test_a_transfer_goes_its_way_and_is_taken_back(city: World, holders: Holders
     path = f"{V1}/transfers/{made['id']}"
     ok(desk("POST", f"{path}/approval", json={"reason": "agreed with the doctor"}))
     problem(ward("POST", f"{path}/arrival", json={}), 409, "illegal-step")
-    steps = {"acceptance": ward, "departure": home, "arrival": ward}
-    states = [ok(who("POST", f"{path}/{step}", json={}))["state"] for step, who in steps.items()]
-    assert states == ["accepted", "in_transit", "completed"]
+    ok(ward("POST", f"{path}/acceptance", json={}))
+    problem(home("POST", f"{path}/departure", json={}), 409, "approvals-missing")
+    city.papers_of_way(made["id"])
+    problem(home("POST", f"{path}/departure", json={}), 422, "invalid-field")
+    two = [{"name": name, "organ": "centre", "woman": True} for name in ("Zhou", "He")]
+    steps = {"departure": (home, {"escorts": two, "vehicle": "van 3"}), "arrival": (ward, {})}
+    states = [
+        ok(who("POST", f"{path}/{step}", json=sent))["state"] for step, (who, sent) in steps.items()
+    ]
+    assert states == ["in_transit", "completed"]
     why = {"reason": "wrong person"}
     undone = ok(desk("POST", f"{path}/arrival-cancellation", json=why))
     assert undone["state"] == "cancelled"

@@ -11,12 +11,12 @@ from service.access.vault import Vault
 from service.errors import ServiceError
 from service.policy import default_policy
 from service.store.tables import metadata
-from service.workflow.beds import create_bed
 from service.workflow.context import Context
-from service.workflow.facilities import create_facility
-from service.workflow.place_fields import NewBed, NewFacility, NewRoom, NewUnit
-from service.workflow.rooms import create_room
-from service.workflow.units import create_unit
+from service.workflow.inventory.beds import create_bed
+from service.workflow.inventory.facilities import create_facility
+from service.workflow.inventory.place_fields import NewBed, NewFacility, NewRoom, NewUnit
+from service.workflow.inventory.rooms import create_room
+from service.workflow.inventory.units import create_unit
 
 E = TypeVar("E", bound=ServiceError)
 

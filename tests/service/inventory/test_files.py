@@ -15,12 +15,12 @@ from service.commands.files import export_lines, import_file
 from service.errors import Malformed
 from service.store.engine import make_engine, now, run
 from service.store.tables import core
-from service.workflow.beds import get_bed
 from service.workflow.context import Context
-from service.workflow.file_resources import RESOURCES
-from service.workflow.file_rows import FileFormat, FileRow, RowReader, header_line, written
-from service.workflow.imports import ImportMode, ImportSummary, RowOutcome
-from service.workflow.out_of_service import NewPeriod, open_period
+from service.workflow.files.file_resources import RESOURCES
+from service.workflow.files.file_rows import FileFormat, FileRow, RowReader, header_line, written
+from service.workflow.files.imports import ImportMode, ImportSummary, RowOutcome
+from service.workflow.inventory.beds import get_bed
+from service.workflow.inventory.out_of_service import NewPeriod, open_period
 from solver.codes import BedState
 from tests.service.inventory.places import ADMIN, build, context, fingerprint
 

@@ -16,24 +16,36 @@ from service.errors import (
     PreconditionFailed,
 )
 from service.store.tables import core
-from service.workflow.beds import change_bed, create_bed, get_bed, list_beds, retire_bed
 from service.workflow.context import Context
-from service.workflow.facilities import (
+from service.workflow.inventory.beds import change_bed, create_bed, get_bed, list_beds, retire_bed
+from service.workflow.inventory.facilities import (
     change_facility,
     create_facility,
     get_facility,
     list_facilities,
     retire_facility,
 )
-from service.workflow.place_fields import (
+from service.workflow.inventory.place_fields import (
     BedChange,
     FacilityChange,
     RoomChange,
     UnitChange,
 )
-from service.workflow.rooms import change_room, create_room, get_room, list_rooms, retire_room
-from service.workflow.surge import open_surge_place
-from service.workflow.units import change_unit, create_unit, get_unit, list_units, retire_unit
+from service.workflow.inventory.rooms import (
+    change_room,
+    create_room,
+    get_room,
+    list_rooms,
+    retire_room,
+)
+from service.workflow.inventory.surge import open_surge_place
+from service.workflow.inventory.units import (
+    change_unit,
+    create_unit,
+    get_unit,
+    list_units,
+    retire_unit,
+)
 from solver.codes import BedKind, BedState, Grade, LegalBasis, Sex
 from tests.service.inventory.people import claim, promise
 from tests.service.inventory.places import (

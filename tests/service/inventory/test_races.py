@@ -12,12 +12,12 @@ from sqlalchemy import Engine, bindparam, func, literal, select, update
 from service.errors import ServiceError
 from service.store.engine import now, run
 from service.store.tables import core
-from service.workflow import bed_state
-from service.workflow.bed_state import record_bed_state
-from service.workflow.beds import change_bed, create_bed, get_bed, retire_bed
-from service.workflow.out_of_service import NewPeriod, open_period
-from service.workflow.place_fields import BedChange, BedStateFields
-from service.workflow.units import retire_unit
+from service.workflow.inventory import bed_state
+from service.workflow.inventory.bed_state import record_bed_state
+from service.workflow.inventory.beds import change_bed, create_bed, get_bed, retire_bed
+from service.workflow.inventory.out_of_service import NewPeriod, open_period
+from service.workflow.inventory.place_fields import BedChange, BedStateFields
+from service.workflow.inventory.units import retire_unit
 from solver.codes import BedKind, BedState
 from tests.service.inventory.places import bed, build, context
 

@@ -14,7 +14,8 @@ from service.store.engine import now, run
 from service.store.network import load_network
 from service.store.tables import core
 from service.workflow.context import Context
-from service.workflow.seed import seed_network
+from service.workflow.seeds.seed import seed_network
+from solver.codes import Tri
 from solver.domain import Bed, Network
 from solver.synthetic import city
 from tests.service.inventory.places import context
@@ -49,9 +50,14 @@ def _with_departures(drawn: Network) -> dict[str, Bed]:
 
 
 def _people(network: Network) -> dict[str, object]:
-    """Consents as a set: the rows have no order that means anything."""
+    """Consents as a set: the rows have no order that means anything. Capacity is found of people
+    who are asked for their consent."""
     return {
-        id_: replace(it, consents=tuple(sorted(it.consents, key=repr)))
+        id_: replace(
+            it,
+            consents=tuple(sorted(it.consents, key=repr)),
+            capable=it.capable if it.consents else Tri.UNKNOWN,
+        )
         for id_, it in network.persons.items()
     }
 

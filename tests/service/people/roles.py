@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 from service.access.caller import Actor, Role
 from service.policy import default_policy
 from service.store.engine import now
-from service.workflow.assessments import Dimension, NewAssessment
-from service.workflow.consents import NewConsent
+from service.workflow.consent.consent_forms import NewConsent
 from service.workflow.context import Context
-from service.workflow.legal_bases import NewLegalBasis
-from service.workflow.people import NewPerson, register_person
+from service.workflow.law.legal_bases import NewLegalBasis
+from service.workflow.persons.assessments import Dimension, NewAssessment
+from service.workflow.persons.people import NewPerson, register_person
 from tests.service.inventory.places import VAULT
 
 
@@ -69,6 +69,14 @@ def consent(conn: Connection, **more: Any) -> NewConsent:
     given: dict[str, Any] = {
         "by": "person",
         "kinds": ["CTH"],
+        "given_at": now(conn),
+        "place": "the doctor's room",
+        "takers": ["Dr Chen"],
+        "witness": "nurse Wu",
+        "capacity": {"capable": "yes", "found_by": "Dr Chen"},
+        "told_alternatives": True,
+        "told_no_adverse_effect": True,
+        "sober": True,
         "agreement": True,
         "starts_on": day,
         "ends_on": day + timedelta(days=30),

@@ -11,9 +11,11 @@ from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from service.store.engine import now
 from service.store.tables import core
-from service.workflow.consents import Withdrawal, record_consent, withdraw_consent
+from service.workflow.consent.consents import record_consent
+from service.workflow.consent.withdrawals import Withdrawal, withdraw_consent
 from service.workflow.context import Context
-from service.workflow.legal_bases import (
+from service.workflow.law.approvals import NewApproval, record_approval
+from service.workflow.law.legal_bases import (
     Service,
     add_legal_basis,
     revoke_legal_basis,
@@ -31,6 +33,18 @@ from tests.service.people.roles import (
     registered,
     today,
 )
+
+
+def police_agree(conn: Connection, person: str) -> None:
+    """Police consent to a voluntary entry into a centre."""
+    yes = {
+        "kind": "voluntary_in_centre",
+        "organ": "city_police",
+        "granted": True,
+        "approver": "示例",
+        "document": "SYN 7",
+    }
+    run(conn, record_approval, OFFICER, person, NewApproval.model_validate(yes))
 
 
 @pytest.fixture
@@ -54,10 +68,10 @@ def test_a_decision_is_recorded_served_and_revoked_each_once(conn: Connection, p
     assert "示例".encode() not in row.document
     events = conn.execute(
         select(core.event.c.operation, core.event.c.data)
-        .where(core.event.c.person_id == person)
+        .where(core.event.c.person_id == person, core.event.c.subject_type == "legal_basis")
         .order_by(core.event.c.seq)
     ).all()
-    assert [it.operation for it in events][1:] == [
+    assert [it.operation for it in events] == [
         "legal_basis.recorded",
         "legal_basis.served",
         "legal_basis.revoked",
@@ -82,51 +96,48 @@ def test_a_decision_that_cannot_stand_is_refused(
     assert (error.errors[0].pointer, error.errors[0].code) == (pointer, code)
 
 
-def test_the_last_day_of_a_term_of_three_years_is_the_day_before_its_anniversary(
+def test_the_last_day_of_a_term_is_the_day_before_the_second_anniversary(
     conn: Connection, person: str
 ):
     day = today(conn).replace(month=3, day=1)
-    anniversary = day.replace(year=day.year + 3)
+    anniversary = day.replace(year=day.year + 2)
     over = decision(conn, starts_on=day, ends_on=anniversary)
     error = refused(conn, Invalid, add_legal_basis, OFFICER, person, over)
     assert error.errors[0].code == "longer-than-the-law"
-    whole = decision(conn, starts_on=day, ends_on=anniversary - timedelta(days=1))
-    run(conn, add_legal_basis, OFFICER, person, whole)
+    whole = decision(conn, starts_on=day, ends_on=None)
+    made = run(conn, add_legal_basis, OFFICER, person, whole)
+    assert made.ends_on == anniversary - timedelta(days=1)
 
 
-def test_a_term_of_one_day_and_one_of_three_years_can_stand(conn: Connection, person: str):
+def test_a_decision_may_be_for_a_single_day(conn: Connection, person: str):
     day = today(conn)
-    run(conn, add_legal_basis, OFFICER, person, decision(conn, ends_on=day))
-    longest = decision(
-        conn, starts_on=day + timedelta(days=1), ends_on=day + timedelta(days=3 * 365)
-    )
-    assert run(conn, add_legal_basis, OFFICER, person, longest).revoked_at is None
+    assert run(conn, add_legal_basis, OFFICER, person, decision(conn, ends_on=day)).ends_on == day
 
 
 @pytest.mark.parametrize(
     ("first", "last", "overlaps"),
     [(-10, -1, False), (-10, 0, True), (100, 200, True), (729, 800, True), (730, 800, False)],
 )
-def test_two_decisions_in_force_share_no_day(
+def test_two_agreements_in_force_share_no_day(
     conn: Connection, person: str, first: int, last: int, overlaps: bool
 ):
-    run(conn, add_legal_basis, OFFICER, person, decision(conn))
     day = today(conn)
-    second = decision(
+    run(conn, add_legal_basis, DOCTOR, person, agreement(conn, ends_on=day + timedelta(days=729)))
+    second = agreement(
         conn, starts_on=day + timedelta(days=first), ends_on=day + timedelta(days=last)
     )
     if overlaps:
-        error = refused(conn, Conflict, add_legal_basis, OFFICER, person, second)
+        error = refused(conn, Conflict, add_legal_basis, DOCTOR, person, second)
         assert error.code == "overlapping-basis"
     else:
-        run(conn, add_legal_basis, OFFICER, person, second)
+        run(conn, add_legal_basis, DOCTOR, person, second)
 
 
 def test_a_revoked_decision_and_one_of_another_kind_do_not_stand_in_the_way(
     conn: Connection, person: str
 ):
-    first = run(conn, add_legal_basis, OFFICER, person, decision(conn))
     run(conn, add_legal_basis, DOCTOR, person, agreement(conn))
+    first = run(conn, add_legal_basis, OFFICER, person, decision(conn))
     run(conn, revoke_legal_basis, OFFICER, first.id)
     run(conn, add_legal_basis, OFFICER, person, decision(conn))
 
@@ -158,7 +169,6 @@ def test_naive_instants_and_unknown_codes_are_refused_by_name(
     ("who", "kind", "may"),
     [
         (OFFICER, "compulsory", True),
-        (OFFICER, "out_medical", True),
         (OFFICER, "voluntary_in_centre", True),
         (OFFICER, "constrained", False),
         (OFFICER, "voluntary", False),
@@ -173,6 +183,7 @@ def test_each_side_records_its_own_papers(
     conn: Connection, person: str, who: Context, kind: str, may: bool
 ):
     paper = decision(conn, kind=kind)
+    police_agree(conn, person)
     if may:
         made = run(conn, add_legal_basis, who, person, paper)
         assert run(conn, revoke_legal_basis, who, made.id).revoked_at is not None

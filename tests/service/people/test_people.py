@@ -14,10 +14,16 @@ from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from service.store import engine as store
 from service.store.tables import core
-from service.workflow.documents import DocumentKind, check_character, check_document, normalised
-from service.workflow.identity import read_identity
-from service.workflow.legal_bases import add_legal_basis
-from service.workflow.people import PersonChange, change_person, register_person
+from service.workflow.law.legal_bases import add_legal_basis
+from service.workflow.persons.documents import (
+    DocumentKind,
+    check_character,
+    check_document,
+    normalised,
+)
+from service.workflow.persons.identity import read_identity
+from service.workflow.persons.people import register_person
+from service.workflow.persons.person_changes import PersonChange, change_person
 from solver.codes import Sex
 from tests.service.inventory.people import claim
 from tests.service.inventory.places import refused, run
@@ -61,9 +67,19 @@ def test_a_second_record_of_the_same_document_names_the_first(
 
 def test_a_facility_learns_that_there_is_a_record_and_not_which(conn: Connection):
     person = registered(conn)
-    error = refused(conn, Conflict, register_person, PSC, newcomer())
+    error = refused(conn, Conflict, register_person, CTH, newcomer())
     assert error.code == "already-registered"
     assert person not in error.detail + str(error.members)
+
+
+def test_police_who_may_not_know_of_a_patient_open_a_record_and_an_auditor_sees_both(
+    conn: Connection,
+):
+    person = run(conn, register_person, DOCTOR, newcomer()).id
+    second = run(conn, register_person, PSC, newcomer()).id
+    assert second != person
+    [flag] = conn.execute(select(core.audit_flag)).all()
+    assert (flag.kind, flag.person_id, flag.subject_id) == ("possible_duplicate", second, person)
 
 
 def test_two_desks_that_register_the_same_person_at_once_open_one_record(engine: Engine):
@@ -163,7 +179,7 @@ def test_a_correction_on_an_older_version_or_to_anothers_document_is_refused(con
 def test_a_corrected_sex_is_weighed_anew_in_the_room(conn: Connection):
     claim(conn, "psc-1.w1.r01.b1", person_id="p-mate")
     claim(conn, "psc-1.w1.r01.b2", person_id="p-other")
-    run(conn, change_person, OFFICER, "p-other", PersonChange(sex=Sex.FEMALE))
+    run(conn, change_person, DOCTOR, "p-other", PersonChange(sex=Sex.FEMALE))
     live = conn.execute(
         select(core.bed_claim.c.emergency).where(
             core.bed_claim.c.person_id == "p-other",

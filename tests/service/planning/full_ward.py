@@ -47,9 +47,9 @@ def full_ward(now: datetime | None = None) -> Network:
     decision = Decision(
         body=Organ.COUNTY_POLICE,
         ground=Ground.SEVERE_ADDICTION,
-        starts_on=today - timedelta(days=30),
+        starts_on=today - timedelta(days=150),
         ends_on=today + timedelta(days=300),
-        served_at=at - timedelta(days=30),
+        served_at=at - timedelta(days=150),
     )
     custody: dict[str, Any] = {
         "security": Security.CLOSED,
@@ -72,7 +72,15 @@ def full_ward(now: datetime | None = None) -> Network:
 
     def somebody(pseudonym: str, grade: Grade) -> Person:
         need = Need(grade, frozenset(), Isolation.NONE, Observation.NONE, Tri.NO, Tri.NO)
-        return Person(pseudonym, Sex.MALE, 35, LegalBasis.COMPULSORY, decision, need=need)
+        return Person(
+            pseudonym,
+            Sex.MALE,
+            35,
+            LegalBasis.COMPULSORY,
+            decision,
+            need=need,
+            psc_since=decision.starts_on,
+        )
 
     people = [somebody(it, Grade.G1) for it in RESIDENTS]
     people += [somebody(it, Grade.G3) for it in WAITING]

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select, text, update
+from sqlalchemy import Connection, Engine, func, make_url, select, text, update
 
 from service.access.caller import Actor, Role
 from service.access.vault import Vault
@@ -24,28 +24,50 @@ from service.solving import SolveFailed, solve
 from service.store.engine import run
 from service.store.locks import lock
 from service.store.tables import core
-from service.workflow import handover, planning_decisions, planning_runs
 from service.workflow.context import Context
-from service.workflow.planning_decisions import ProposalShown
-from service.workflow.seed import seed_network
+from service.workflow.moves import handover
+from service.workflow.plans import planning_decisions, planning_runs
+from service.workflow.plans.planning_decisions import ProposalShown
+from service.workflow.seeds.seed import seed_network
 from solver.instance import network_to_json
+from tests.database import Server, engine_on
 from tests.service.planning.full_ward import RESIDENTS, WAITING, full_ward
+from tests.service.workflow.world import World
 
 OFFICER = {"officer": "Coordinator Li", "reason": "both are fit to go back, two are waiting"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ctx() -> Context:
     """A coordinator's context."""
     actor = Actor("key-1", "Coordinator Li", Role.COORDINATOR)
     return Context(actor, default_policy(), Vault(b"e" * 32, b"i" * 32))
 
 
+@pytest.fixture(scope="module")
+def seeded(server: Server, template: str, ctx: Context) -> Iterator[str]:
+    """A database in which the only ward is full, to be copied."""
+    with server.scratch(template) as address:
+        with engine_on(address) as engine:
+            run(engine, seed_network, ctx, full_ward())
+        yield str(make_url(address).database)
+
+
+@pytest.fixture(scope="module")
+def planned(server: Server, seeded: str, ctx: Context) -> Iterator[str]:
+    """The same with a plan that is solved and undecided, to be copied."""
+    with server.scratch(seeded) as address:
+        with engine_on(address) as engine:
+            solved(engine, ctx)
+        yield str(make_url(address).database)
+
+
 @pytest.fixture
-def ward(engine: Engine, ctx: Context) -> Engine:
-    """A database in which the only ward is full."""
-    run(engine, seed_network, ctx, full_ward())
-    return engine
+def ward(request: pytest.FixtureRequest, server: Server) -> Iterator[Engine]:
+    """A test's own full ward, planned if the test asks for the proposals."""
+    source = "planned" if "proposals" in request.fixturenames else "seeded"
+    with server.scratch(request.getfixturevalue(source)) as address, engine_on(address) as engine:
+        yield engine
 
 
 def solved(engine: Engine, ctx: Context, seed: int = 0) -> str:
@@ -61,7 +83,9 @@ def solved(engine: Engine, ctx: Context, seed: int = 0) -> str:
 @pytest.fixture
 def proposals(ward: Engine, ctx: Context) -> list[ProposalShown]:
     """The moves that the plan for the full ward proposes."""
-    return run(ward, planning_decisions.list_proposals, ctx, solved(ward, ctx))
+    with ward.connect() as conn:
+        planned_run = conn.execute(select(core.planning_run.c.id)).scalar_one()
+    return run(ward, planning_decisions.list_proposals, ctx, planned_run)
 
 
 def jobs(conn: Connection) -> int:
@@ -167,8 +191,10 @@ def test_a_bed_whose_resident_has_left_is_promised_while_it_awaits_cleaning(
     for earlier in later.after:
         move = run(ward, planning_decisions.approve, ctx, earlier, **OFFICER).transfer
         assert move is not None
-        for step in (handover.accept_transfer, handover.depart, handover.arrive):
-            run(ward, step, ctx, move)
+        world = World(ward, ctx)
+        world.do(handover.accept_transfer, move)
+        world.depart(move)
+        world.do(handover.arrive, move)
     decided = run(ward, planning_decisions.approve, ctx, later.id, **OFFICER)
     assert decided.state is ProposalState.APPROVED
     with ward.connect() as conn:

@@ -8,11 +8,13 @@ import pytest
 
 from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid, Refused
-from service.lifecycle import StayState
+from service.lifecycle import RequestState, StayState
 from service.store.tables.claims import StayEnd
-from service.workflow import discharge
-from service.workflow.admission import admit
-from service.workflow.leave import begin_leave
+from service.workflow.emergencies.emergency import Emergency, admit_emergency
+from service.workflow.placing import placement
+from service.workflow.placing.admission import admit
+from service.workflow.stays import discharge
+from service.workflow.stays.leave import begin_leave
 from solver.codes import BedState, Isolation, LegalBasis, UnitKind
 
 HOSPITAL = {"kind": UnitKind.CTH, "bases": (LegalBasis.CONSTRAINED, LegalBasis.COMPULSORY)}
@@ -104,8 +106,8 @@ def test_a_hold_of_the_past_does_not_stand_against_who_was_really_there(world, a
     world.age_hold(bed, minutes=400)
     made = world.submit()
     world.decide(made.id, bed)
-    from service.workflow.answers import accept
-    from service.workflow.clocks import lapse_holds
+    from service.workflow.placing.answers import accept
+    from service.workflow.watch.clocks import lapse_holds
 
     world.do(accept, made.id)
     world.do(lapse_holds)
@@ -120,12 +122,29 @@ def test_rules_are_looked_at_again_at_the_door(world):
         world.do(admit, made.id)
 
 
-def test_a_bed_closed_after_the_hold_takes_nobody(world):
+def test_a_bed_closed_after_the_hold_takes_nobody_and_who_came_on_it_gets_a_surge_place(world):
     bed, _ = world.unit()
     made = world.accepted(bed)
     world.out_of_use(bed)
-    with world.refuses(Conflict, "bed-not-in-service"):
-        world.do(admit, made.id)
+    stay = world.do(admit, made.id)
+    [segment] = stay.segments
+    assert segment.bed.startswith("psc-1.w1.r1.s")
+    query = "SELECT void_reason FROM bed_claim WHERE bed_id = :b"
+    assert world.one(query, b=bed) == "bed_not_there"
+
+
+def test_whoever_is_on_the_way_when_an_emergency_takes_their_bed_is_not_left_at_the_door(world):
+    [bed] = world.unit("cth-1.w1", rooms=(1,), kind=UnitKind.CTH, bases=[LegalBasis.VOLUNTARY])
+    person = world.person(basis=LegalBasis.VOLUNTARY)
+    world.consents(person, UnitKind.CTH)
+    made = world.accepted(bed, person)
+    call = Emergency(unit="cth-1.w1", bed=bed, officer="Dr Gu", reason="collapsed at the door")
+    ill = world.do(admit_emergency, world.person(), call)
+    assert ill.stay.segments[0].bed == bed
+    assert world.do(placement.get, made.id).state is RequestState.WAITING
+    stay = world.do(admit, made.id)
+    assert stay.segments[0].bed != bed
+    assert world.do(placement.get, made.id).state is RequestState.ADMITTED
 
 
 def test_a_facility_admits_and_discharges_in_its_own_beds_only(world):
@@ -209,7 +228,7 @@ def test_a_discharge_is_neither_before_the_arrival_nor_in_the_future_nor_twice(w
 
 def test_a_death_ends_every_stay_and_request_of_the_person(world, soon):
     bed, _ = world.unit()
-    other = world.unit("psc-2.w1")[0]
+    other = world.unit("ward-1.a", kind=UnitKind.OMW)[0]
     kept = world.admitted(bed)
     world.do(begin_leave, kept.id, ends_at=soon)
     away = world.admitted(other, kept.person)

@@ -10,7 +10,7 @@ import pytest
 from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid
 from service.lifecycle import RequestState
-from service.workflow import answers, placement
+from service.workflow.placing import answers, placement
 from solver.codes import LegalBasis, UnitKind
 from tests.service.workflow.world import World
 

@@ -9,7 +9,8 @@ from service.store.claims import rekey
 from service.store.claims.rows import rearranging
 from service.store.engine import run
 from service.store.locks import lock
-from service.workflow import clocks, placement
+from service.workflow.placing import placement
+from service.workflow.watch import clocks
 from solver.codes import Isolation, UnitKind
 
 

@@ -10,9 +10,11 @@ from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid, Refused
 from service.lifecycle import RequestState, StayState, TransferState
 from service.store.tables.claims import StayEnd
-from service.workflow import corrections, decisions, discharge, handover, placement, undoing
-from service.workflow.admission import admit
-from service.workflow.leave import begin_leave
+from service.workflow.moves import handover
+from service.workflow.placing import decisions, placement
+from service.workflow.placing.admission import admit
+from service.workflow.stays import corrections, discharge, undoing
+from service.workflow.stays.leave import begin_leave
 from solver.codes import BedState, LegalBasis, Sex, UnitKind
 from tests.service.workflow.world import CHOICE
 

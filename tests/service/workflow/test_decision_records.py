@@ -9,9 +9,9 @@ import pytest
 
 from service.access.caller import Role
 from service.errors import NotFound
-from service.workflow import answers, placement
-from service.workflow.decision_records import OverrideRecord, records_of
 from service.workflow.judgement import Override
+from service.workflow.placing import answers, placement
+from service.workflow.placing.decision_records import OverrideRecord, records_of
 from solver.codes import LegalBasis
 from tests.service.workflow.world import CHOICE
 

@@ -10,11 +10,12 @@ import pytest
 from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from service.lifecycle import RequestState
-from service.workflow import decisions, discharge, placement
-from service.workflow.admission import admit
-from service.workflow.answers import accept
-from service.workflow.emergency import Emergency, admit_emergency
+from service.workflow.emergencies.emergency import Emergency, admit_emergency
 from service.workflow.judgement import Override
+from service.workflow.placing import decisions, placement
+from service.workflow.placing.admission import admit
+from service.workflow.placing.answers import accept
+from service.workflow.stays import discharge
 from solver.codes import Isolation, LegalBasis, Sex, UnitKind
 from tests.service.workflow.world import CHOICE
 

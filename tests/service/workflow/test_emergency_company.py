@@ -14,10 +14,16 @@ from service.store.engine import now as clock
 from service.store.postgres_errors import constraint_of
 from service.store.seats import seat
 from service.store.tables.claims import ClaimKind
-from service.workflow.emergency import Emergency, admit_emergency
+from service.workflow.emergencies.emergency import Emergency, admit_emergency
 from solver.codes import Isolation, LegalBasis, Sex, UnitKind
 
+WARD = {"kind": UnitKind.CTH, "bases": (LegalBasis.CONSTRAINED,)}
 NOW = Emergency(unit="ward-1.a", officer="Dr Chen", reason="found unconscious")
+
+
+def there(world, bed) -> None:
+    """A man under a term is in the bed."""
+    world.do(admit_emergency, world.person(), replace(NOW, bed=bed))
 
 
 def held_without_a_look(world, request, bed) -> None:
@@ -39,7 +45,7 @@ def held_without_a_look(world, request, bed) -> None:
 
 
 def test_an_emergency_in_fit_company_guards_its_room_against_the_other_sex(world):
-    one, two = world.unit("ward-1.a", kind=UnitKind.OMW)
+    one, two = world.unit("ward-1.a", **WARD)
     done = world.do(admit_emergency, world.person(), replace(NOW, bed=one))
     assert not done.stay.segments[0].emergency
     woman = world.submit(world.person(sex=Sex.FEMALE))
@@ -49,8 +55,8 @@ def test_an_emergency_in_fit_company_guards_its_room_against_the_other_sex(world
 
 
 def test_an_emergency_in_company_that_forbids_it_is_flagged(world):
-    one, two = world.unit("ward-1.a", kind=UnitKind.OMW)
-    world.admitted(one)
+    one, two = world.unit("ward-1.a", **WARD)
+    there(world, one)
     told = replace(NOW, bed=two)
     done = world.do(admit_emergency, world.person(sex=Sex.FEMALE), told)
     assert (done.stay.segments[0].bed, done.stay.segments[0].emergency) == (two, True)
@@ -68,8 +74,8 @@ MISFITS = {
 
 @pytest.mark.parametrize("who", MISFITS.values(), ids=MISFITS)
 def test_an_emergency_takes_a_free_bed_in_fit_company_before_any_other(world, who):
-    one, _, three, _ = world.unit("ward-1.a", kind=UnitKind.OMW, rooms=(2, 2))
-    world.admitted(one)
+    one, _, three, _ = world.unit("ward-1.a", **WARD, rooms=(2, 2))
+    there(world, one)
     done = world.do(admit_emergency, world.person(**who), NOW)
     assert done.stay.segments[0].bed == three
     assert not done.stay.segments[0].emergency
@@ -77,8 +83,8 @@ def test_an_emergency_takes_a_free_bed_in_fit_company_before_any_other(world, wh
 
 @pytest.mark.parametrize("who", MISFITS.values(), ids=MISFITS)
 def test_an_emergency_takes_a_free_bed_in_any_company_before_a_surge_place(world, who):
-    one, two = world.unit("ward-1.a", kind=UnitKind.OMW)
-    world.admitted(one)
+    one, two = world.unit("ward-1.a", **WARD)
+    there(world, one)
     done = world.do(admit_emergency, world.person(**who), NOW)
     assert not done.surge
     assert done.stay.segments[0].bed == two
@@ -86,8 +92,8 @@ def test_an_emergency_takes_a_free_bed_in_any_company_before_a_surge_place(world
 
 @pytest.mark.parametrize("who", MISFITS.values(), ids=MISFITS)
 def test_a_surge_place_is_put_up_in_fit_company_unless_a_room_is_named(world, who):
-    one, _ = world.unit("ward-1.a", kind=UnitKind.OMW, rooms=(1, 1))
-    world.admitted(one)
+    one, _ = world.unit("ward-1.a", **WARD, rooms=(1, 1))
+    there(world, one)
     world.out_of_use("ward-1.a.r2.b1")
     first, second = (world.person(**who) for _ in range(2))
     done = world.do(admit_emergency, first, NOW)

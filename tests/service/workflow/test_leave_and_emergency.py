@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from service.lifecycle import RequestState, StayState, TransferState
-from service.workflow import placement, transfers
-from service.workflow.answers import accept
-from service.workflow.emergency import MEDICAL_KINDS, Emergency, admit_emergency
-from service.workflow.leave import begin_leave, end_leave
-from service.workflow.surge import open_surge_place
+from service.store.tables.claims import StayEnd
+from service.workflow.emergencies.emergency import MEDICAL_KINDS, Emergency, admit_emergency
+from service.workflow.inventory.surge import open_surge_place
+from service.workflow.moves import transfers
+from service.workflow.placing import placement
+from service.workflow.placing.answers import accept
+from service.workflow.stays.leave import begin_leave, end_leave
 from solver.codes import Isolation, LegalBasis, Sex, UnitKind
 
 HOSPITAL = {"kind": UnitKind.CTH, "bases": (LegalBasis.CONSTRAINED,)}
@@ -47,7 +49,7 @@ def test_a_leave_keeps_the_bed_and_the_return_goes_on_with_the_stay(world, soon)
 
 def test_two_bed_accounting_is_two_rows(world, soon):
     bed, _ = world.unit()
-    other = world.unit("psc-2.w1")[0]
+    other = world.unit("ward-1.a", kind=UnitKind.OMW)[0]
     stay = world.admitted(bed)
     world.do(begin_leave, stay.id, ends_at=soon)
     away = world.admitted(other, stay.person)
@@ -128,7 +130,9 @@ def test_an_emergency_needs_no_hold_no_papers_and_no_assessment(world):
     assert not done.surge
     assert done.due
     data = world.one("SELECT data FROM event WHERE operation = 'stay.emergency_admitted'")
-    assert data["due"] == list(done.due)
+    assert data == {"surge": False}
+    owed = world.sql("SELECT detail FROM due_item WHERE kind = 'emergency_papers' ORDER BY detail")
+    assert [it[0] for it in owed] == sorted(done.due)
 
 
 def test_who_called_an_emergency_and_why_stands_with_the_stay_and_in_no_event(world):
@@ -222,7 +226,7 @@ def test_an_emergency_ends_a_transfer_and_diverts_who_is_on_the_way(world, depar
 
 @pytest.mark.parametrize("emergency", [False, True])
 @pytest.mark.parametrize("stage", ["waiting", "held", "accepted"])
-def test_a_request_for_an_emergency_is_met_and_another_waits_again(world, emergency, stage):
+def test_a_request_for_an_emergency_is_met_and_another_is_withdrawn(world, emergency, stage):
     bed, _ = world.unit("ward-1.a", kind=UnitKind.OMW)
     hospital(world)
     person = world.person()
@@ -233,17 +237,15 @@ def test_a_request_for_an_emergency_is_met_and_another_waits_again(world, emerge
         world.do(accept, made.id)
     world.do(admit_emergency, person, NOW)
     after = world.do(placement.get, made.id)
-    assert after.state is (RequestState.ADMITTED if emergency else RequestState.WAITING)
+    assert after.state is (RequestState.ADMITTED if emergency else RequestState.WITHDRAWN)
     assert after.hold is None
 
 
-def test_an_emergency_is_reasoned_and_not_in_the_future(world, soon):
+def test_an_emergency_is_reasoned_and_about_somebody_on_record(world):
     hospital(world)
     person = world.person()
     with world.refuses(Invalid, "reason-missing"):
         world.do(admit_emergency, person, Emergency(**as_dict(reason=" ")))
-    with world.refuses(Invalid, "in-the-future"):
-        world.do(admit_emergency, person, Emergency(**as_dict(occurred_at=soon)))
     with world.refuses(NotFound, "person-not-found"):
         world.do(admit_emergency, "p-0000000000", NOW)
 
@@ -259,3 +261,29 @@ def test_an_emergency_is_backdated_like_anything_else(world, ago):
     hospital(world)
     done = world.do(admit_emergency, world.person(), Emergency(**as_dict(occurred_at=ago(30))))
     assert done.stay.recorded_at - done.stay.admitted_at >= timedelta(minutes=30)
+
+
+def test_a_device_clock_that_runs_fast_does_not_close_the_lane(world, soon):
+    hospital(world)
+    done = world.do(admit_emergency, world.person(), Emergency(**as_dict(occurred_at=soon)))
+    assert done.said_at == soon
+    assert done.stay.admitted_at == done.stay.recorded_at
+    said = world.one(
+        "SELECT data->>'said_at' FROM event WHERE operation = 'stay.emergency_admitted'"
+    )
+    assert datetime.fromisoformat(said) == soon
+
+
+def test_a_time_before_the_persons_last_change_means_just_after_it(world, ago):
+    centre, _ = world.unit()
+    hospital(world)
+    stay = world.admitted(centre)
+    given = ago(60)
+    done = world.do(admit_emergency, stay.person, Emergency(**as_dict(occurred_at=given)))
+    assert stay.admitted_at < done.stay.admitted_at < done.stay.recorded_at
+    assert done.said_at == given
+    home = world.person()
+    first = world.do(admit_emergency, home, NOW).stay
+    world.discharged(first.id, code=StayEnd.DISCHARGED)
+    again = world.do(admit_emergency, home, Emergency(**as_dict(occurred_at=ago(60)))).stay
+    assert again.admitted_at > world.one("SELECT ended_at FROM stay WHERE id = :s", s=first.id)

@@ -98,7 +98,14 @@ def test_a_unit_is_shared_by_readers_of_its_rules_and_alone_where_it_binds_as_a_
 def test_nothing_else_in_the_service_takes_a_row_lock():
     takes = re.compile(r"with_for_update|FOR (NO KEY )?UPDATE\b(?! SKIP)|FOR (KEY )?SHARE\b")
     # Planning locks the row of its own run or proposal, after the people and before any place.
-    allowed = {"store/locks.py", "workflow/planning_decisions.py", "workflow/planning_runs.py"}
+    # A clock's row is locked by whoever ticks it off or rings it, last and without any other row;
+    # the ringing leaves out what is taken, so that neither is part of a circle.
+    allowed = {
+        "store/locks.py",
+        "store/due.py",
+        "workflow/plans/planning_decisions.py",
+        "workflow/plans/planning_runs.py",
+    }
     found = {
         str(path.relative_to(SERVICE))
         for path in SERVICE.rglob("*.py")

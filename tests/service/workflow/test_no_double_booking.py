@@ -22,15 +22,10 @@ from service.errors import Conflict, ServiceError
 from service.store import engine as store_engine
 from service.store.engine import make_engine
 from service.store.postgres_errors import Conflict as LostRace
-from service.workflow import (
-    admission,
-    answers,
-    clocks,
-    decisions,
-    placement,
-    transfers,
-)
-from service.workflow.emergency import Emergency, admit_emergency
+from service.workflow.emergencies.emergency import Emergency, admit_emergency
+from service.workflow.moves import transfers
+from service.workflow.placing import admission, answers, decisions, placement
+from service.workflow.watch import clocks
 from solver.codes import LegalBasis, Sex, UnitKind
 from tests.service.workflow.world import CHOICE, World
 

@@ -10,9 +10,9 @@ from service.access.caller import Role
 from service.errors import Conflict, Invalid, NotFound
 from service.lifecycle import RequestState
 from service.store.network import load_network
-from service.workflow import placement
-from service.workflow.admission import admit
-from service.workflow.leave import begin_leave
+from service.workflow.placing import placement
+from service.workflow.placing.admission import admit
+from service.workflow.stays.leave import begin_leave
 from solver.codes import Isolation
 
 

@@ -10,7 +10,9 @@ from service.access.caller import Role
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from service.lifecycle import StayState, TransferState
 from service.store.tables.claims import StayEnd
-from service.workflow import decisions, discharge, handover, placement, transfers
+from service.workflow.moves import handover, transfers
+from service.workflow.placing import decisions, placement
+from service.workflow.stays import discharge
 from solver.codes import Isolation, LegalBasis, MoveReason, Sex, UnitKind
 from tests.service.workflow.world import CHOICE
 
@@ -35,7 +37,7 @@ def test_a_transfer_goes_from_bed_to_bed_and_the_origin_is_kept_until_arrival(wo
     move = world.approved(stay.id, ward)
     assert move.hold.bed == ward
     move = world.do(handover.accept_transfer, move.id)
-    move = world.do(handover.depart, move.id)
+    move = world.depart(move.id)
     assert move.hold.until is None
     waiting = world.submit()
     with world.refuses(Conflict, "bed-taken"):
@@ -159,14 +161,14 @@ def test_an_occupied_destination_is_promised_only_behind_an_approved_departure(w
     with world.refuses(Conflict, "no-hold"):
         world.do(handover.depart, second.id)
     world.do(handover.accept_transfer, first.id)
-    world.do(handover.depart, first.id)
+    world.depart(first.id)
     world.do(handover.arrive, first.id)
     world.fit(three)
     promoted = world.do(transfers.get, second.id)
     assert promoted.hold.bed == three
     assert promoted.hold.accepted
     assert promoted.promise is None
-    world.do(handover.depart, second.id)
+    world.depart(second.id)
     assert world.do(handover.arrive, second.id).state is TransferState.COMPLETED
     assert world.one("SELECT state FROM bed WHERE id = :b", b=one) == "housekeeping"
 
@@ -186,7 +188,7 @@ def test_a_departure_that_does_not_happen_calls_off_what_waits_behind_it(world, 
         world.do(handover.decline_transfer, first.id, code="equipment")
     else:
         world.do(handover.accept_transfer, first.id)
-        world.do(handover.depart, first.id)
+        world.depart(first.id)
         world.do(handover.turn_back, first.id, reason="road closed")
     assert state(world, second.id) is TransferState.SUPERSEDED
     assert world.do(placement.get, waiting.id).promise is None
@@ -253,7 +255,7 @@ def test_each_side_does_its_own_part(world, two_places):
     hospital.do(handover.accept_transfer, move)
     with world.refuses(Forbidden, "other-facility"):
         hospital.do(handover.depart, move)
-    centre.do(handover.depart, move)
+    centre.depart(move)
     with world.refuses(Forbidden, "other-facility"):
         centre.do(handover.arrive, move)
     with world.refuses(Forbidden, "other-facility"):

@@ -5,50 +5,55 @@ Places and papers are written straight to the tables; everything else goes throu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy import Connection, insert, text, update
 
 from service.access.caller import Actor, Role
 from service.access.vault import Vault
 from service.errors import ServiceError
+from service.lifecycle import ApprovalKind
 from service.policy import default_policy
 from service.store.engine import run
-from service.store.ids import new_id, new_pseudonym
+from service.store.ids import new_id
 from service.store.tables import core, metadata
 from service.store.tables.claims import StayEnd
 from service.store.tables.inventory import OutOfServiceReason
-from service.workflow import answers, bed_state, decisions, handover, placement, transfers
-from service.workflow.admission import admit
 from service.workflow.context import Context
-from service.workflow.decisions import Choice, Decided
-from service.workflow.discharge import discharge
-from service.workflow.place_fields import BedStateFields
+from service.workflow.inventory import bed_state
+from service.workflow.inventory.place_fields import BedStateFields
+from service.workflow.moves import handover, handover_papers, transfers
+from service.workflow.moves.handover_papers import ClinicalSummary, NewHandover
+from service.workflow.moves.journeys import Escort, Journey
+from service.workflow.placing import answers, decisions, placement
+from service.workflow.placing.admission import admit
+from service.workflow.placing.decisions import Choice, Decided
+from service.workflow.stays.discharge import discharge
 from service.workflow.views import RequestView, StayView, TransferView
 from solver.codes import (
-    BedKind,
     BedState,
-    ConsentBy,
-    Grade,
-    Isolation,
-    LegalBasis,
-    Licence,
     MoveReason,
-    Observation,
-    Owner,
-    Sex,
-    UnitKind,
+    Organ,
 )
+from tests.service.workflow.city_rows import CityRows
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 VAULT = Vault(b"k" * 32, b"i" * 32)
+SUMMARY = ClinicalSummary(diagnoses=[], medicines=[], allergies=[])
+ESCORTED = Journey(
+    escorts=(
+        Escort(name="officer Zhou", organ=Organ.CENTRE),
+        Escort(name="officer He", organ=Organ.CENTRE, woman=True),
+    ),
+    vehicle="van 3",
+)
 CHOICE = Choice(officer="officer Lin", reason="nearest lawful bed")
 
 
@@ -62,10 +67,9 @@ def _codes(error: ServiceError) -> set[str]:
 
 
 @dataclass
-class World:
+class World(CityRows):
     """A database, and verbs on it; each verb is one committed transaction."""
 
-    engine: Engine
     ctx: Context = field(default_factory=context)
 
     def do(
@@ -78,199 +82,6 @@ class World:
 
     def as_(self, role: Role, facility: str | None = None) -> World:
         return World(self.engine, context(role, facility))
-
-    # places -----------------------------------------------------------------------------------
-    def unit(
-        self,
-        unit: str = "psc-1.w1",
-        *,
-        rooms: Sequence[int] = (2,),
-        kind: UnitKind = UnitKind.PSC,
-        bases: Sequence[LegalBasis] = (LegalBasis.COMPULSORY,),
-        external: bool = False,
-        room_isolation: Isolation = Isolation.NONE,
-        cohort: bool = False,
-        **more: Any,
-    ) -> list[str]:
-        """A unit with so many beds in each room; returns bed ids. Its facility is made on need."""
-        facility = unit.split(".")[0]
-        custodial = kind in (UnitKind.PSC, UnitKind.JSC, UnitKind.OMW, UnitKind.SEC)
-        now = datetime.now(UTC)
-        beds: list[str] = []
-        with self.engine.begin() as conn:
-            if conn.execute(select(core.facility.c.id).filter_by(id=facility)).first() is None:
-                conn.execute(
-                    insert(core.facility).values(
-                        id=facility,
-                        name=facility,
-                        operator=Owner.HEALTH.value,
-                        external=external,
-                        duty_phone="027-0000",
-                        east_km=0.0,
-                        north_km=0.0,
-                        status_ttl_minutes=720,
-                        version=1,
-                    )
-                )
-            conn.execute(
-                insert(core.unit).values(
-                    **{
-                        "id": unit,
-                        "facility_id": facility,
-                        "name": unit,
-                        "kind": kind.value,
-                        "min_age": 0,
-                        "max_age": 150,
-                        "zone": "general",
-                        "level_of_care": Grade.G4.value,
-                        "security": 1 if custodial else 0,
-                        "observation": Observation.NONE.value,
-                        "licences": [it.value for it in Licence],
-                        "bases": [it.value for it in bases],
-                        "security_owner": (
-                            Owner.PUBLIC_SECURITY if custodial else Owner.NONE
-                        ).value,
-                        "medical_owner": Owner.HEALTH.value,
-                        "reserve": 0,
-                        "version": 1,
-                        **more,
-                    }
-                )
-            )
-            for number, size in enumerate(rooms, 1):
-                room = f"{unit}.r{number}"
-                conn.execute(
-                    insert(core.room).values(
-                        id=room,
-                        unit_id=unit,
-                        name=room,
-                        isolation=room_isolation.value,
-                        cohort=cohort,
-                        version=1,
-                    )
-                )
-                for position in range(1, size + 1):
-                    beds.append(f"{room}.b{position}")
-                    conn.execute(
-                        insert(core.bed).values(
-                            id=beds[-1],
-                            room_id=room,
-                            unit_id=unit,
-                            facility_id=facility,
-                            name=beds[-1],
-                            kind=BedKind.GEN.value,
-                            features=[],
-                            state=BedState.IN_SERVICE.value,
-                            state_since=now,
-                            confirmed_at=now,
-                            confirmed_by="test",
-                            version=1,
-                        )
-                    )
-        return beds
-
-    # people -----------------------------------------------------------------------------------
-    def person(
-        self,
-        *,
-        sex: Sex = Sex.MALE,
-        isolation: Isolation | None = Isolation.NONE,
-        age: int = 30,
-        basis: LegalBasis | None = LegalBasis.COMPULSORY,
-        served_at: datetime | None = None,
-    ) -> str:
-        """Somebody whose papers and assessment are in order."""
-        id_ = new_pseudonym()
-        now = datetime.now(UTC)
-        today = now.date()
-        with self.engine.begin() as conn:
-            conn.execute(
-                insert(core.person).values(
-                    id=id_,
-                    sex=sex.value,
-                    birth_date=date(today.year - age, 1, 1),
-                    created_at=now,
-                    version=1,
-                )
-            )
-            if basis is not None:
-                conn.execute(
-                    insert(core.legal_basis).values(
-                        id=new_id("lb"),
-                        person_id=id_,
-                        kind=basis.value,
-                        body="city_police" if basis is LegalBasis.COMPULSORY else None,
-                        ground="relapse_after" if basis is LegalBasis.COMPULSORY else None,
-                        served_at=served_at or now - timedelta(days=10),
-                        starts_on=today - timedelta(days=20),
-                        ends_on=today + timedelta(days=700),
-                        under_16_reasons=False,
-                        recorded_by="test",
-                        recorded_at=now,
-                        version=1,
-                    )
-                )
-        if isolation is not None:
-            self.assess(id_, isolation)
-        return id_
-
-    def assess(self, person: str, isolation: Isolation = Isolation.NONE) -> None:
-        now = datetime.now(UTC)
-        with self.engine.begin() as conn:
-            conn.execute(
-                insert(core.assessment).values(
-                    id=new_id("as"),
-                    person_id=person,
-                    dimensions={},
-                    grade=1,
-                    needs=[],
-                    isolation=isolation.value,
-                    observation="none",
-                    pregnant="no",
-                    nursing="no",
-                    assessed_at=now,
-                    assessed_by="doctor",
-                    recorded_at=now,
-                )
-            )
-
-    def fit_to_move(
-        self, person: str, *kinds: UnitKind, units: Sequence[str] | None = None
-    ) -> None:
-        """A doctor's statement that the person may move to units of these kinds."""
-        now = datetime.now(UTC)
-        with self.engine.begin() as conn:
-            conn.execute(
-                insert(core.fitness_statement).values(
-                    id=new_id("fs"),
-                    person_id=person,
-                    kinds=[it.value for it in kinds],
-                    agreed_units=list(units) if units is not None else None,
-                    ends_on=now.date() + timedelta(days=5),
-                    stated_by="doctor",
-                    recorded_at=now,
-                )
-            )
-
-    def consents(self, person: str, *kinds: UnitKind) -> None:
-        """The person and their family agree in writing to treatment in these kinds of unit."""
-        now = datetime.now(UTC)
-        with self.engine.begin() as conn:
-            for by in ConsentBy.PERSON, ConsentBy.FAMILY:
-                conn.execute(
-                    insert(core.consent).values(
-                        id=new_id("cn"),
-                        person_id=person,
-                        given_by=by.value,
-                        kinds=[it.value for it in kinds],
-                        agreement=True,
-                        starts_on=now.date() - timedelta(days=2),
-                        ends_on=now.date() + timedelta(days=30),
-                        recorded_by="test",
-                        recorded_at=now,
-                        version=1,
-                    )
-                )
 
     # the way through --------------------------------------------------------------------------
     def submit(self, person: str | None = None, **kw: Any) -> RequestView:
@@ -309,7 +120,34 @@ class World:
 
     def on_the_way(self, stay: str, bed: str) -> TransferView:
         made = self.do(handover.accept_transfer, self.approved(stay, bed).id)
-        return self.do(handover.depart, made.id)
+        return self.depart(made.id)
+
+    def papers_of_way(self, transfer: str) -> None:
+        """A clinician's summary, and every organ's approval the way could need."""
+        person = self.one("SELECT person_id FROM transfer WHERE id = :id", id=transfer)
+        now = datetime.now(UTC)
+        with self.engine.begin() as conn:
+            for kind in ApprovalKind.WARD_MOVE, ApprovalKind.CENTRE_MOVE:
+                conn.execute(
+                    insert(core.approval).values(
+                        id=new_id("ap"),
+                        person_id=person,
+                        kind=kind.value,
+                        organ=Organ.CENTRE.value,
+                        granted=True,
+                        decided_on=now.date() - timedelta(days=1),
+                        recorded_by="test",
+                        recorded_at=now,
+                    )
+                )
+        self.as_(Role.CLINICIAN).do(
+            handover_papers.write_handover, transfer, NewHandover(clinical=SUMMARY)
+        )
+
+    def depart(self, transfer: str, **kw: Any) -> TransferView:
+        """Everything the way needs is there, and two go along."""
+        self.papers_of_way(transfer)
+        return self.do(handover.depart, transfer, journey=ESCORTED, **kw)
 
     # time and looking -------------------------------------------------------------------------
     def age_hold(self, bed: str, minutes: int = 600) -> None:
@@ -333,11 +171,18 @@ class World:
         with self.engine.connect() as conn:
             return list(conn.execute(text(query), values))
 
+    def sql_do(self, query: str, **values: Any) -> None:
+        """Write a row as no use case would."""
+        with self.engine.begin() as conn:
+            conn.execute(text(query), values)
+
     def one(self, query: str, **values: Any) -> Any:
         return self.sql(query, **values)[0][0]
 
     def events(self) -> list[str]:
-        return [row[0] for row in self.sql("SELECT operation FROM event ORDER BY seq")]
+        """Operations in the order of the log; the clocks that follow them left out."""
+        query = "SELECT operation FROM event WHERE subject_type <> 'due_item' ORDER BY seq"
+        return [row[0] for row in self.sql(query)]
 
     @contextmanager
     def refuses(self, kind: type[ServiceError], code: str) -> Iterator[pytest.ExceptionInfo[Any]]:
@@ -351,8 +196,9 @@ class World:
     def fingerprint(self) -> list[Any]:
         """A hash of every row a use case may write: equal before and after a refused one."""
         tables = (
-            "bed", "bed_claim", "bed_next", "decline", "event", "person", "placement_decision",
-            "placement_request", "plan_proposal", "room", "stay", "transfer", "unit",
+            "bed", "bed_claim", "bed_next", "consent", "decline", "event", "person",
+            "placement_decision", "placement_request", "plan_proposal", "room", "stay", "transfer",
+            "unit",
         )  # fmt: skip
         parts = [
             f"SELECT '{name}', count(*), md5(string_agg(t::text, '|' ORDER BY t::text))"
