@@ -3,7 +3,7 @@
 How it is taken back, and how it runs out, stands in ``withdrawals``.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -18,6 +18,7 @@ from service.workflow.consent.consent_forms import NewConsent, Repetition
 from service.workflow.consent.withdrawals import take_back
 from service.workflow.context import Context
 from service.workflow.inventory.places import get_row
+from service.workflow.law.term_dates import over_at
 from service.workflow.persons.people import legal_today, lock_person
 from service.workflow.persons.person_parts import ConsentView, consent_view
 from service.workflow.persons.person_view import require_visible
@@ -193,7 +194,7 @@ def _start_clocks(
 ) -> None:
     subject = ("consent", consent_id)
     facility = place_of(conn, person, new.kinds) or ctx.actor.facility
-    over = datetime.combine(last + timedelta(days=1), time.min, tzinfo=ctx.policy.zone)
+    over = over_at(last, ctx.policy.zone)
     ahead = timedelta(minutes=ctx.policy.due["consent_end"].minutes)
     where: dict[str, Any] = {
         "person": person,

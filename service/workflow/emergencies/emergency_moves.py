@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from service.lifecycle import RequestState, StayState
 from service.store import due as due_rows
-from service.store import events, requests, stays
+from service.store import requests, stays
 from service.store.claims import holds, rows
 from service.store.claims.rows import Claim
 from service.store.requests import RequestRow
@@ -27,6 +27,7 @@ from service.workflow.judgement import past_instant
 from service.workflow.law import terms
 from service.workflow.placing.offers import keep_time
 from service.workflow.placing.placement import release, settled
+from service.workflow.placing.request_events import request_told
 from service.workflow.stays.discharge import back_in_use, told
 from service.workflow.stays.leave import divert, put_on_leave
 from service.workflow.watch import due
@@ -195,7 +196,7 @@ def close_request(
         return None
     live = requests.step(conn, live, RequestState.WITHDRAWN, now=now, reason="emergency")
     keep_time(conn, ctx, live, now)
-    _told(conn, ctx, live, "request.withdrawn", now)
+    request_told(conn, ctx, live, "request.withdrawn", now, reason="emergency")
     return None
 
 
@@ -206,19 +207,6 @@ def _met(conn: Connection, ctx: Context, live: RequestRow, now: datetime) -> Req
         live = requests.step(conn, live, to, now=now, reason="emergency")
     keep_time(conn, ctx, live, now)
     return live
-
-
-def _told(conn: Connection, ctx: Context, row: RequestRow, operation: str, now: datetime) -> None:
-    events.append(
-        conn,
-        ctx.actor,
-        operation,
-        "placement_request",
-        row.id,
-        person=row.person,
-        data={"state": row.state.value, "reason": "emergency"},
-        occurred_at=now,
-    )
 
 
 def _answering(conn: Connection, person: str) -> str | None:

@@ -29,7 +29,7 @@ from service.workflow.persons.person_view import require_known
 from service.workflow.watch import due
 from service.workflow.watch.watching import rejudge
 from solver.codes import Organ
-from solver.eligibility import Status, no_transition
+from solver.eligibility import Status, months_after, no_transition
 
 MEASURE: Final = "community_measure"
 POLICE: Final = (Organ.COUNTY_POLICE, Organ.CITY_POLICE)
@@ -311,7 +311,7 @@ def _last_day(row: Any, first: date) -> date:
     if months is None:
         last = term_dates.last_day(first, term_dates.COMMUNITY_YEARS)
     else:
-        last = term_dates.months_after(first, months) - timedelta(days=1)
+        last = months_after(first, months) - timedelta(days=1)
     last += timedelta(days=row["paused_days"] - row["set_off_days"])
     return max(last, first)
 

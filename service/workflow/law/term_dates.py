@@ -4,7 +4,6 @@ Both ends count: two years from the day of the decision end on the day before it
 24:00 there (Regulations art. 27). Where a year has no 29 February, the anniversary is 1 March.
 """
 
-from calendar import monthrange
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -29,13 +28,6 @@ def years_after(day: date, years: int) -> date:
         return day.replace(year=day.year + years)
     except ValueError:
         return date(day.year + years, 3, 1)
-
-
-def months_after(day: date, months: int) -> date:
-    """The same day of the month so many months on; the month's last where it is shorter."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year, month = day.year + years, month + 1
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 def last_day(first: date, years: int) -> date:

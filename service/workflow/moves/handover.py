@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from service.access.scope import require_facility
-from service.errors import Conflict, Invalid, Refused
+from service.errors import Conflict, Invalid
 from service.lifecycle import StayState, TransferState, advance
 from service.store import requests, stays, transfers
 from service.store.claims import holds, isolated, key_of, promises, rows
@@ -17,7 +17,6 @@ from service.store.claims.rows import Claim
 from service.store.locks import lock
 from service.store.seats import Seat, locks_of, rooms_of_unit, seat, seats
 from service.store.stays import StayRow, remember_origin
-from service.store.tables import core
 from service.store.tables.claims import ClaimKind, StayEnd
 from service.store.transfers import TransferRow
 from service.workflow.context import Context
@@ -38,6 +37,7 @@ from service.workflow.moves.journeys import (
 from service.workflow.moves.transfer_ends import end_transfer, told
 from service.workflow.moves.transfers import end_as, lock_transfer
 from service.workflow.persons import restraints
+from service.workflow.persons.fitness import require_no_stop
 from service.workflow.placing.admission import clear
 from service.workflow.placing.answers import arrival_of, check_decline, live_hold
 from service.workflow.stays.discharge import beds_of_rooms, vacate
@@ -177,7 +177,7 @@ def depart(
     hold = live_hold(conn, now, transfer=row.id)
     at = past_instant("occurred_at", occurred_at, now)
     require_basis_for_move(conn, ctx, row.person, now)
-    _check_stop(conn, row)
+    require_no_stop(conn, row.person)
     if origin.facility != target.facility:
         require_approvals(approvals_needed(conn, ctx, row, origin, target, now), row.id)
         require_handover(row)
@@ -378,17 +378,4 @@ def _check_after(row: TransferRow, at: datetime) -> None:
             "before-departure",
             f"this person left at {row.departed_at.isoformat()}; give a later arrival",
             departed_at=row.departed_at.isoformat(),
-        )
-
-
-def _check_stop(conn: Connection, row: TransferRow) -> None:
-    stop = core.movement_stop.c
-    found = conn.execute(
-        select(stop.id).where(stop.person_id == row.person, stop.lifted_at.is_(None))
-    ).first()
-    if found is not None:
-        raise Refused(
-            "not-movable",
-            "a clinician has stopped every move of this person; ask the clinician",
-            reasons=["a movement stop stands"],
         )

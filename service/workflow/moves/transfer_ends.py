@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from service.errors import Conflict
 from service.lifecycle import TransferState
 from service.store import events, transfers
 from service.store.claims import holds, promises, rows
@@ -43,6 +44,19 @@ def end_transfer(
         call_off(conn, ctx, row.stay, f"departure_{to.value}", now)
     told(conn, ctx, ended, f"transfer.{to.value}", now)
     return ended
+
+
+def require_no_transfer(conn: Connection, person: str) -> None:
+    """Raise Conflict ``transfer-live`` while a transfer of the person is neither over nor
+    refused."""
+    live = transfers.live_transfer(conn, person)
+    if live is not None:
+        raise Conflict(
+            "transfer-live",
+            f"transfer {live.id} of this person is {live.state}; go on with it or cancel it",
+            transfer=live.id,
+            state=live.state.value,
+        )
 
 
 def told(

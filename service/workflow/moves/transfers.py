@@ -26,7 +26,7 @@ from service.store.transfers import TransferRow
 from service.workflow.context import Context
 from service.workflow.judgement import bed_taken, lawful, look_again, may_follow, reasoned
 from service.workflow.moves.journeys import approvals_needed
-from service.workflow.moves.transfer_ends import end_transfer, told
+from service.workflow.moves.transfer_ends import end_transfer, require_no_transfer, told
 from service.workflow.privacy.visibility import hidden_transfers, require_stay
 from service.workflow.stays.departures import AWAITS_CLEANING, departing, occupant_of, people_behind
 from service.workflow.views import TransferView, transfer_view
@@ -73,14 +73,7 @@ def request_transfer(
             state=row.state.value,
         )
     require_basis_for_move(conn, ctx, row.person, now)
-    live = transfers.live_transfer(conn, row.person)
-    if live is not None:
-        raise Conflict(
-            "transfer-live",
-            f"transfer {live.id} of this person is {live.state}; go on with it or cancel it",
-            transfer=live.id,
-            state=live.state.value,
-        )
+    require_no_transfer(conn, row.person)
     here = rows.segments(conn, stay)[-1]
     if here.bed == to_bed:
         raise Conflict("same-bed", f"this person is in bed {to_bed} already", bed=to_bed)

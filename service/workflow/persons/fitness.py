@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_unless
 
-from service.errors import Conflict, Invalid, NotFound
+from service.errors import Conflict, Invalid, NotFound, Refused
 from service.store import events
 from service.store.ids import new_id
 from service.store.tables.core import fitness_statement, movement_stop, unit
@@ -191,6 +191,21 @@ def lift_movement_stop(conn: Connection, ctx: Context, person_id: str) -> None:
     if lifted is None:
         raise NotFound("movement-stop-not-found", f"no movement stop stands for {person_id}")
     _stop_event(conn, ctx, "movement_stop.lifted", lifted, person_id)
+
+
+def require_no_stop(conn: Connection, person_id: str) -> None:
+    """Raise Refused ``not-movable`` while a clinician has stopped every move of the person."""
+    stopped = conn.execute(
+        select(movement_stop.c.id).where(
+            movement_stop.c.person_id == person_id, movement_stop.c.lifted_at.is_(None)
+        )
+    ).first()
+    if stopped is not None:
+        raise Refused(
+            "not-movable",
+            "a clinician has stopped every move of this person; ask the clinician",
+            reasons=["a movement stop stands"],
+        )
 
 
 def _stop_event(

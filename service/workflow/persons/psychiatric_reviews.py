@@ -1,7 +1,7 @@
 """Involuntary psychiatric stays: the second look that may be asked for, the periodic one that must
 come, and the end of the right to hold (Mental Health Law arts. 32, 35, 44)."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from service.store.opinions import OpinionRow
 from service.store.stays import StayRow
 from service.store.tables.law import OpinionKind
 from service.workflow.context import Context
+from service.workflow.law.term_dates import over_at
 from service.workflow.persons.people import lock_person
 from service.workflow.persons.person_clocks import settle_of_person
 from service.workflow.persons.person_view import require_known
@@ -83,7 +84,9 @@ def keep_clocks(conn: Connection, ctx: Context, row: OpinionRow, at: datetime) -
                 subject=subject,
                 now=at,
                 person=row.person,
-                due_at=_end_of(ctx, row.review_on) if row.review_on is not None else None,
+                due_at=over_at(row.review_on, ctx.policy.zone)
+                if row.review_on is not None
+                else None,
             )
     if row.kind not in PSYCHIATRIC:
         return
@@ -124,13 +127,8 @@ def begin_reassessment(
         now=now,
         person=stay.person,
         facility=stay.facility,
-        due_at=_end_of(ctx, review_on) if review_on is not None else None,
+        due_at=over_at(review_on, ctx.policy.zone) if review_on is not None else None,
     )
-
-
-def _end_of(ctx: Context, day: date) -> datetime:
-    """The instant at which a legal day is over."""
-    return datetime.combine(day + timedelta(days=1), time.min, tzinfo=ctx.policy.zone)
 
 
 def _involuntary_stay(conn: Connection, person: str) -> StayRow | None:

@@ -22,6 +22,7 @@ from service.store.network_needs import need_of
 from service.store.requests import RequestRow
 from service.store.tables import core
 from service.workflow.context import Context
+from service.workflow.placing.request_events import request_told
 from service.workflow.watch import due
 from solver.codes import Grade, Sex, UnitKind
 from solver.eligibility import counted_grade
@@ -82,11 +83,11 @@ def open_lane(conn: Connection, ctx: Context, person: str, now: datetime, *, why
             conn, ctx.actor, person, emergency=True, note=None, now=now, lane=why,
             responsible=_answering(conn, person),
         )  # fmt: skip
-        _told(conn, ctx, row, "request.submitted", now)
-        _told(conn, ctx, row, "lane.opened", now)
+        request_told(conn, ctx, row, "request.submitted", now, emergency=row.emergency)
+        request_told(conn, ctx, row, "lane.opened", now, emergency=row.emergency)
     elif not live.emergency:
         row = requests.set_emergency(conn, live, why)
-        _told(conn, ctx, row, "lane.opened", now)
+        request_told(conn, ctx, row, "lane.opened", now, emergency=row.emergency)
     else:
         row = live
     alarm_at = now + timedelta(minutes=ctx.policy.offers.alarm_minutes[Grade.G5])
@@ -120,10 +121,10 @@ def stand_down(
         keep_time(conn, ctx, live, now, anew=True)
         return None
     row = requests.set_emergency(conn, live, None)
-    _told(conn, ctx, row, "lane.closed", now)
+    request_told(conn, ctx, row, "lane.closed", now, emergency=row.emergency)
     if row.state is RequestState.WAITING and _in_bed(conn, person):
         row = requests.step(conn, row, RequestState.WITHDRAWN, now=now, reason="assessed")
-        _told(conn, ctx, row, "request.withdrawn", now)
+        request_told(conn, ctx, row, "request.withdrawn", now, emergency=row.emergency)
     keep_time(conn, ctx, row, now, anew=True)
     return row
 
@@ -237,16 +238,3 @@ def _in_bed(conn: Connection, person: str) -> bool:
 def _outcome(row: RequestRow) -> str:
     placed = row.state in (RequestState.ACCEPTED, RequestState.ADMITTED)
     return "done" if placed else "called_off"
-
-
-def _told(conn: Connection, ctx: Context, row: RequestRow, operation: str, now: datetime) -> None:
-    events.append(
-        conn,
-        ctx.actor,
-        operation,
-        "placement_request",
-        row.id,
-        person=row.person,
-        data={"state": row.state.value, "emergency": row.emergency},
-        occurred_at=now,
-    )

@@ -25,6 +25,7 @@ from service.workflow.placing.asking import (
     responsible_for,
 )
 from service.workflow.placing.offers import keep_time
+from service.workflow.placing.request_events import request_told
 from service.workflow.privacy.refusal_records import keep_refusal, last_rules
 from service.workflow.privacy.visibility import hidden_requests, hidden_stays, require_request
 from service.workflow.views import RequestView, request_view
@@ -81,7 +82,7 @@ def submit(
         now=now,
         responsible=responsible,
     )
-    _told(conn, ctx, row, "request.submitted", now)
+    request_told(conn, ctx, row, "request.submitted", now, emergency=row.emergency)
     keep_time(conn, ctx, row, now)
     return request_view(conn, row, note)
 
@@ -152,7 +153,7 @@ def _finish(
     row = settled(conn, ctx, row, now)
     row = requests.step(conn, row, to, now=now, reason=reason)
     release(conn, ctx, row, to.value, now)
-    _told(conn, ctx, row, operation, now)
+    request_told(conn, ctx, row, operation, now, emergency=row.emergency)
     keep_time(conn, ctx, row, now)
     return request_view(conn, row)
 
@@ -319,16 +320,3 @@ def release(conn: Connection, ctx: Context, row: RequestRow, reason: str, now: d
             data={"request": row.id, "reason": reason},
             occurred_at=now,
         )
-
-
-def _told(conn: Connection, ctx: Context, row: RequestRow, operation: str, now: datetime) -> None:
-    events.append(
-        conn,
-        ctx.actor,
-        operation,
-        "placement_request",
-        row.id,
-        person=row.person,
-        data={"state": row.state.value, "emergency": row.emergency},
-        occurred_at=now,
-    )

@@ -5,10 +5,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from service.lifecycle import RequestState
-from service.store import events, requests
+from service.store import requests
 from service.workflow.context import Context
 from service.workflow.placing.offers import keep_time
 from service.workflow.placing.placement import release, settled
+from service.workflow.placing.request_events import request_told
 
 
 def end_live_request(
@@ -25,14 +26,5 @@ def end_live_request(
     live = requests.step(conn, live, to, now=now, reason=reason)
     release(conn, ctx, live, to.value, now)
     keep_time(conn, ctx, live, now)
-    events.append(
-        conn,
-        ctx.actor,
-        f"request.{to.value}",
-        "placement_request",
-        live.id,
-        person=person,
-        data={"state": live.state.value},
-        occurred_at=now,
-    )
+    request_told(conn, ctx, live, f"request.{to.value}", now)
     return True

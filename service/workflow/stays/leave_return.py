@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from service.errors import Conflict, Refused
 from service.lifecycle import RequestState, StayState
-from service.store import events, requests, stays, transfers
+from service.store import requests, stays, transfers
 from service.store.claims import isolated, rows
 from service.store.network_people import legal_day
 from service.store.requests import RequestRow
@@ -25,6 +25,7 @@ from service.workflow.emergencies.emergency_papers import call_off_papers
 from service.workflow.law import terms
 from service.workflow.placing.offers import keep_time
 from service.workflow.placing.placement import release, settled
+from service.workflow.placing.request_events import request_told
 from service.workflow.stays.discharge import beds_of_rooms, told, vacate
 from service.workflow.watch import due
 
@@ -55,7 +56,7 @@ def ask_back(
         kind=RequestKind.RETURN,
     )
     keep_time(conn, ctx, made, now)
-    _told(conn, ctx, made, "request.submitted", now)
+    request_told(conn, ctx, made, "request.submitted", now, kind=made.kind.value)
     return made
 
 
@@ -71,7 +72,7 @@ def withdraw_return(
     live = requests.step(conn, live, RequestState.WITHDRAWN, now=now, reason=reason)
     release(conn, ctx, live, reason, now)
     keep_time(conn, ctx, live, now)
-    _told(conn, ctx, live, "request.withdrawn", now)
+    request_told(conn, ctx, live, "request.withdrawn", now, kind=live.kind.value)
 
 
 def require_fit_to_return(
@@ -164,16 +165,3 @@ def _segments(conn: Connection, person: str) -> list[rows.Claim]:
         for it in stays.open_stays(conn, person)
         if it.state is not StayState.ON_LEAVE
     ]
-
-
-def _told(conn: Connection, ctx: Context, row: RequestRow, operation: str, now: datetime) -> None:
-    events.append(
-        conn,
-        ctx.actor,
-        operation,
-        "placement_request",
-        row.id,
-        person=row.person,
-        data={"state": row.state.value, "kind": row.kind.value},
-        occurred_at=now,
-    )

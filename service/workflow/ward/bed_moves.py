@@ -2,20 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from service.access.caller import Role
 from service.access.scope import require_facility
-from service.errors import Conflict, Refused
+from service.errors import Conflict
 from service.lifecycle import StayState
-from service.store import stays, transfers
+from service.store import stays
 from service.store.claims import isolated, key_of, rows
 from service.store.locks import lock
 from service.store.seats import seat, seats
-from service.store.tables import core
 from service.store.tables.claims import ClaimKind
 from service.workflow.context import Context
 from service.workflow.judgement import look_again, past_instant, reasoned
+from service.workflow.moves.transfer_ends import require_no_transfer
+from service.workflow.persons.fitness import require_no_stop
 from service.workflow.placing.admission import clear
 from service.workflow.stays.discharge import beds_of_rooms, told, vacate
 from service.workflow.views import StayView, stay_view
@@ -84,7 +85,9 @@ def move_bed(
             "later time",
             since=segment.since.isoformat(),
         )
-    _check_free_to_move(conn, ctx, row.person)
+    require_no_transfer(conn, row.person)
+    if ctx.actor.role is not Role.CLINICIAN:
+        require_no_stop(conn, row.person)
     look_again(conn, ctx, row.person, target, now)
     key = key_of(conn, row.person, cohort=target.cohort)
     clear(conn, ctx, row.person, target, at, now, key=key, ignoring=[segment.id])
@@ -106,24 +109,3 @@ def move_bed(
     told(conn, ctx, row, made, "stay.bed_changed", at, from_bed=origin.bed, backdated=at < now)
     rows.write(conn, made.id, move_reason=why)
     return stay_view(conn, stays.stay(conn, stay))
-
-
-def _check_free_to_move(conn: Connection, ctx: Context, person: str) -> None:
-    live = transfers.live_transfer(conn, person)
-    if live is not None:
-        raise Conflict(
-            "transfer-live",
-            f"transfer {live.id} of this person is {live.state}; go on with it or cancel it",
-            transfer=live.id,
-            state=live.state.value,
-        )
-    stop = core.movement_stop.c
-    stopped = conn.execute(
-        select(stop.id).where(stop.person_id == person, stop.lifted_at.is_(None))
-    ).first()
-    if stopped is not None and ctx.actor.role is not Role.CLINICIAN:
-        raise Refused(
-            "not-movable",
-            "a clinician has stopped every move of this person; ask the clinician",
-            reasons=["a movement stop stands"],
-        )

@@ -22,6 +22,7 @@ from service.workflow.law.term_dates import over_at
 from service.workflow.privacy.visibility import require_stay
 from service.workflow.watch import due
 from solver.codes import LegalBasis
+from solver.eligibility import months_after
 
 KIND = "review"
 _c = core.due_item.c
@@ -253,17 +254,6 @@ def _has_joint_opinion(conn: Connection, person: str) -> bool:
         ).first()
         is not None
     )
-
-
-def months_after(first: date, months: int) -> date:
-    """The first day after so many whole months that began on ``first``."""
-    year, month = divmod(first.month - 1 + months, 12)
-    for day in range(first.day, 0, -1):
-        try:
-            return date(first.year + year, month + 1, day)
-        except ValueError:
-            continue
-    raise AssertionError("every month has a first day")
 
 
 def _longest(conn: Connection, ctx: Context, basis: str | None) -> timedelta | None:

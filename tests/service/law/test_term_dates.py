@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from service.policy import default_policy
 from service.workflow.law import term_dates as dates
+from solver.eligibility import months_after
 
 DAYS = st.dates(date(1996, 1, 1), date(2090, 12, 31))
 ESCAPES = st.lists(st.tuples(st.integers(1, 300), st.integers(0, 120)), max_size=5)
@@ -106,6 +107,6 @@ def test_working_days_leave_out_weekends(day: date, count: int):
 
 @given(DAYS, st.integers(0, 36))
 def test_months_end_on_the_same_day_or_the_months_last(day: date, months: int):
-    end = dates.months_after(day, months)
+    end = months_after(day, months)
     assert (end.year - day.year) * 12 + end.month - day.month == months
     assert end.day == day.day or (end.day < day.day and (end + timedelta(days=1)).day == 1)

@@ -15,8 +15,9 @@ from service.workflow.placing import decisions
 from service.workflow.watch import clocks, watching_list, watching_reviews
 from service.workflow.watch.daily import judge_everybody, next_round
 from service.workflow.watch.watching_list import WayOut
-from service.workflow.watch.watching_reviews import ReviewOutcome, months_after
+from service.workflow.watch.watching_reviews import ReviewOutcome
 from solver.codes import Sex, UnitKind
+from solver.eligibility import months_after
 from tests.service.watch.looking import basis, change, days, judge, open_rules, running, state
 from tests.service.workflow.world import CHOICE, World
 
