@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import hypot
 
 from solver.codes import CUSTODIAL_BASES, BedKind, Grade, Isolation, Security
-from solver.domain import Network, Person, Plan, Policy, Request, Stay
+from solver.domain import Network, Person, Plan, Policy, Request, Stay, Unit
 from solver.eligibility import Facts, Place, counted_grade, facts, misplaced, place
 from solver.eligibility.care import MEDICAL_KINDS
 
@@ -30,6 +30,9 @@ SCARCE = frozenset(
 """Equipment kept for whoever needs it."""
 
 Terms = tuple[tuple[str, int], ...]
+
+# What is worked out once a snapshot stands beside its cached properties under these names.
+_PROFILES, _SEATS, _MISPLACED = "_cost_profiles", "_cost_seats", "_cost_misplaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,34 +234,60 @@ def level_of(term: str) -> int:
 
 
 def profile(network: Network, person_id: str) -> Profile:
-    """A person of the network as rules and terms see them; an emergency request is seen too."""
-    request = network.request_of.get(person_id)
-    emergency = request is not None and request.emergency
-    return profile_of(network, network.persons[person_id], emergency=emergency)
+    """A person of the network as rules and terms see them; an emergency request is seen too.
+    Worked out once a person, kept beside the network's cached properties."""
+    known: dict[str, Profile] = vars(network).setdefault(_PROFILES, {})
+    found = known.get(person_id)
+    if found is None:
+        person = network.persons[person_id]
+        found = known[person_id] = _profile(person, _facts(network, person_id))
+    return found
 
 
 def profile_of(network: Network, person: Person, *, emergency: bool) -> Profile:
     """Anybody, known to the network or not, as rules and terms see them on its day."""
+    who = facts(person, network.on, network.now, network.policy, emergency=emergency)
+    return _profile(person, who)
+
+
+def _facts(network: Network, person_id: str) -> Facts:
+    known: Profile | None = vars(network).get(_PROFILES, {}).get(person_id)
+    if known is not None:
+        return known.facts
+    request = network.request_of.get(person_id)
+    emergency = request is not None and request.emergency
+    person = network.persons[person_id]
+    return facts(person, network.on, network.now, network.policy, emergency=emergency)
+
+
+def _profile(person: Person, who: Facts) -> Profile:
     home = person.home
-    return Profile(
-        facts(person, network.on, network.now, network.policy, emergency=emergency),
-        None if home is None else (round(home[0]), round(home[1])),
-        person.origin_unit,
-    )
+    whole = None if home is None else (round(home[0]), round(home[1]))
+    return Profile(who, whole, person.origin_unit)
 
 
 def seat(network: Network, bed_id: str, here: Place | None = None) -> Seat:
-    """A bed of the network as rules and terms see it; ``here`` spares computing its place."""
-    unit = network.unit_of(bed_id)
+    """A bed of the network as rules and terms see it; ``here`` spares looking its place up."""
+    where = place(network, bed_id) if here is None else here
+    bed = network.beds[bed_id]
+    known: dict[object, Seat] = vars(network).setdefault(_SEATS, {})
+    alike = (network.rooms[bed.room].unit, bed.stale, where)
+    found = known.get(alike)
+    if found is None:
+        found = known[alike] = _seat(network, network.unit_of(bed_id), where, bed.stale)
+    return found
+
+
+def _seat(network: Network, unit: Unit, where: Place, stale: bool) -> Seat:
     people = network.people_in_unit[unit.id]
     staffed = network.staffed_beds[unit.id]
     return Seat(
-        place=place(network, bed_id) if here is None else here,
+        place=where,
         unit=unit.id,
         facility=unit.facility,
         position=network.facilities[unit.facility].position,
         security=unit.security,
-        stale=network.beds[bed_id].stale,
+        stale=stale,
         load=min(10, 10 * people // staffed) if staffed else 10,
         in_reserve=unit.reserve > 0 and staffed - people <= unit.reserve,
     )
@@ -308,12 +337,23 @@ def unplaced_term(request: Request) -> str:
 def misplaced_weight(network: Network, stay: Stay) -> int:
     """What leaving a resident where they are costs at level 0: nothing where their place is
     lawful and safe, else by grade. A bed kept during leave is nobody's present place."""
-    if stay.on_leave:
-        return 0
-    who = profile(network, stay.person).facts
-    if not misplaced(who, place(network, stay.bed)):
-        return 0
-    return network.policy.grade_weights[who.grade]
+    return 0 if stay.on_leave else _unfit_weight(network, stay.person, stay.bed)
+
+
+def _misplaced(network: Network) -> Mapping[str, int]:
+    """The weight of every resident whose place is not lawful and safe, by person."""
+    known: dict[str, int] | None = vars(network).get(_MISPLACED)
+    if known is None:
+        known = {it.person: n for it in network.stays if (n := misplaced_weight(network, it))}
+        vars(network)[_MISPLACED] = known
+    return known
+
+
+def _unfit_weight(network: Network, person_id: str, bed_id: str) -> int:
+    """The weight of the person's grade where the bed is not lawful and safe for them, else 0."""
+    who = _facts(network, person_id)
+    unfit = misplaced(who, place(network, bed_id))
+    return network.policy.grade_weights[who.grade] if unfit else 0
 
 
 def price(network: Network, plan: Plan) -> Breakdown:
@@ -326,14 +366,12 @@ def price(network: Network, plan: Plan) -> Breakdown:
     for request in network.requests:
         if request.id not in placed:
             counts[unplaced_term(request)] += waiting_weight(network, request)
-    for stay in network.stays:
-        moved = target.get(stay.person)
-        if moved is None:
-            counts["misplaced_left"] += misplaced_weight(network, stay)
-        elif not stay.on_leave:
-            who = profile(network, stay.person).facts
-            if misplaced(who, place(network, moved)):
-                counts["misplaced_left"] += network.policy.grade_weights[who.grade]
+    for person, weight in _misplaced(network).items():
+        if person not in target:
+            counts["misplaced_left"] += weight
+    for person, moved in target.items():
+        if person in network.stay_of:
+            counts["misplaced_left"] += _unfit_weight(network, person, moved)
     for move in plan.moves:
         for name, n in move_terms(network, move.person, move.from_bed, move.to_bed):
             counts[name] += n

@@ -7,7 +7,7 @@ rejected with all that hang on it. What is already wrong in the network is not t
 whoever the plan puts into it is.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -32,22 +32,65 @@ _ROUTES = frozenset({Isolation.CONTACT, Isolation.DROPLET, Isolation.AIRBORNE})
 
 @dataclass
 class _Walk:
-    """What is known on the way through a plan's moves."""
+    """What is known on the way through a plan's moves. Sets of moves are bits by their number in
+    the plan, so that a long chain is not copied over and over.
+
+    ``before``: the moves walked past, in order. ``behind``: for each the moves that must have
+    happened before it, directly or through others. ``given``: how often each bed was given out.
+    ``into_room``: who came into each room. ``out_of_room`` and ``out_of_unit``: the moves out of
+    each; only the latter leaves out moves within. ``arrived``: how many came into each unit from
+    outside it. ``urgent``: how many emergencies are still to come into it.
+    """
 
     network: Network
+    moves: tuple[Move, ...]
     before: dict[str, Move] = field(default_factory=dict)
-    needs: dict[str, frozenset[str]] = field(default_factory=dict)
-    by_person: dict[str, Move] = field(default_factory=dict)
+    behind: dict[str, int] = field(default_factory=dict)
+    given: Counter[str] = field(default_factory=Counter)
+    into_room: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    out_of_room: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    out_of_unit: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    arrived: Counter[str] = field(default_factory=Counter)
+    urgent: Counter[str] = field(default_factory=Counter)
 
-    def behind(self, move: Move) -> list[Move]:
-        """The moves that must have happened before this one, directly or through others."""
-        return [self.before[it] for it in sorted(self.needs[move.id])]
+    def __post_init__(self) -> None:
+        self.by_person = {move.person: move for move in self.moves}
+        self.bit = {move.id: 1 << i for i, move in enumerate(self.moves)}
+        for move in self.moves:
+            here, there = self.unit(move.from_bed), self.unit(move.to_bed)
+            if move.from_bed is not None:
+                self.out_of_room[self.network.beds[move.from_bed].room] |= self.bit[move.id]
+            if here != there:
+                self.out_of_unit[here] |= self.bit[move.id]
+                self.urgent[there] += _emergency(self.network, move)
+
+    def unit(self, bed: str | None) -> str:
+        """The unit of a bed; no unit's id for no bed."""
+        return "" if bed is None else self.network.rooms[self.network.beds[bed].room].unit
+
+    def left(self, move: Move, room: str) -> set[str | None]:
+        """The beds of a room that somebody has left before this move."""
+        found: set[str | None] = set()
+        there = self.behind[move.id] & self.out_of_room[room]
+        while there:
+            found.add(self.moves[there.bit_length() - 1].from_bed)
+            there &= ~(1 << there.bit_length() - 1)
+        return found
 
     def add(self, move: Move) -> None:
         """Walk past a move."""
-        known = [it for it in move.after if it in self.before]
-        self.needs[move.id] = frozenset(known).union(*(self.needs[it] for it in known))
+        behind = 0
+        for it in move.after:
+            if it in self.before:
+                behind |= self.bit[it] | self.behind[it]
+        self.behind[move.id] = behind
         self.before[move.id] = move
+        self.given[move.to_bed] += 1
+        self.into_room[self.network.beds[move.to_bed].room].append(move.person)
+        unit = self.unit(move.to_bed)
+        if self.unit(move.from_bed) != unit:
+            self.arrived[unit] += 1
+            self.urgent[unit] -= _emergency(self.network, move)
 
 
 def violations(network: Network, plan: Plan) -> tuple[Violation, ...]:
@@ -56,7 +99,7 @@ def violations(network: Network, plan: Plan) -> tuple[Violation, ...]:
     broken = tuple(_unknown(network, plan))
     if broken:
         return broken
-    walk = _Walk(network, by_person={move.person: move for move in plan.moves})
+    walk = _Walk(network, plan.moves)
     found: list[Violation] = []
     for move in plan.moves:
         found += _order(walk, move)
@@ -157,7 +200,7 @@ def _destination(walk: _Walk, move: Move) -> Iterator[Violation]:
     unfit = fit_for_claim(network, bed, move.person)
     if unfit is not None:
         yield Violation(Relation.AVAILABILITY, (move.id, bed), unfit)
-    if any(it.to_bed == bed for it in walk.before.values() if it.id != move.id):
+    if walk.given[bed] > 1:
         yield Violation(Relation.CAPACITY, (move.id, bed), f"bed {bed} is given out twice")
     stay = network.stay_in_bed.get(bed)
     if stay is None:
@@ -180,10 +223,10 @@ def _company(walk: _Walk, move: Move) -> Iterator[Violation]:
     """Whether the people who will have a claim on the room may share it with the newcomer."""
     network = walk.network
     room = network.rooms[network.beds[move.to_bed].room]
-    left = {it.from_bed for it in walk.behind(move)}
+    left = walk.left(move, room.id)
     there = claimants(network, room.id)
     others = {who for bed, who in there.items() if bed not in left}
-    others |= {it.person for it in walk.before.values() if network.beds[it.to_bed].room == room.id}
+    others.update(walk.into_room[room.id])
     others.discard(move.person)
     mates = [occupant(network.persons[who]) for who in sorted(others)]
     for relation in room_relations(occupant(network.persons[move.person]), mates, room.cohort):
@@ -198,25 +241,19 @@ def _staff(walk: _Walk, move: Move) -> Iterator[Violation]:
     """Whether the unit's staff can look after one more, and its reserve stays free behind whoever
     is no emergency, in whatever order the plan's emergencies come."""
     network = walk.network
-    unit = network.unit_of(move.to_bed).id
-    if _unit(network, move.from_bed) == unit:
+    unit = walk.unit(move.to_bed)
+    if walk.unit(move.from_bed) == unit:
         return
-    people = network.people_in_unit[unit]
-    for it in walk.behind(move):
-        people -= _unit(network, it.from_bed) == unit != _unit(network, it.to_bed)
-    for it in walk.before.values():
-        people += _unit(network, it.to_bed) == unit != _unit(network, it.from_bed)
+    people = network.people_in_unit[unit] + walk.arrived[unit]
+    people -= (walk.behind[move.id] & walk.out_of_unit[unit]).bit_count()
     staffed, reserve = network.staffed_beds[unit], network.units[unit].reserve
     if people > staffed:
         yield unit_violation(unit)
-    elif reserve and not _emergency(network, move):
-        people += sum(
-            _unit(network, it.to_bed) == unit != _unit(network, it.from_bed)
-            for it in walk.by_person.values()
-            if it.id not in walk.before and _emergency(network, it)
-        )
-        if people > staffed - reserve:
-            yield reserve_violation(unit)
+        return
+    # Whoever is no emergency leaves room for the emergencies still to come.
+    kept = 0 if _emergency(network, move) else reserve
+    if kept and people + walk.urgent[unit] > staffed - kept:
+        yield reserve_violation(unit)
 
 
 def _emergency(network: Network, move: Move) -> bool:
@@ -224,15 +261,17 @@ def _emergency(network: Network, move: Move) -> bool:
     return request is not None and request.emergency
 
 
-def _unit(network: Network, bed: str | None) -> str | None:
-    return None if bed is None else network.unit_of(bed).id
-
-
 def _reasons(walk: _Walk) -> Iterator[Violation]:
     """A move's reason is true: nobody is moved for a placement that does not need it."""
     network = walk.network
+    righted = 0
+    placed: dict[str, int] = defaultdict(int)
     for move in walk.before.values():
-        serves = [it for it in walk.before.values() if move.id in walk.needs[it.id]]
+        if move.request is not None:
+            placed[move.request] |= walk.behind[move.id]
+        if move.reason is MoveReason.RIGHT_A_MISPLACED:
+            righted |= walk.behind[move.id]
+    for move in walk.before.values():
         if move.reason is MoveReason.PLACE_WAITING:
             true = move.request is not None
         elif move.request is not None or move.from_bed is None:
@@ -243,9 +282,9 @@ def _reasons(walk: _Walk) -> Iterator[Violation]:
         elif move.reason is MoveReason.STEP_DOWN:
             true = level_totals(_terms(network, move))[2] < 0
         elif move.displaced_for is not None:
-            true = any(it.request == move.displaced_for for it in serves)
+            true = bool(placed[move.displaced_for] & walk.bit[move.id])
         else:
-            true = any(it.reason is MoveReason.RIGHT_A_MISPLACED for it in serves)
+            true = bool(righted & walk.bit[move.id])
         if not true or (move.displaced_for is not None and move.reason is not MoveReason.MAKE_ROOM):
             text = f"the reason {move.reason.value} of move {move.id} does not hold"
             yield Violation(Relation.MOVABILITY, (move.id,), text)
@@ -261,11 +300,10 @@ def _budget(walk: _Walk) -> Iterator[Violation]:
         yield Violation(Relation.MOVABILITY, (), text)
     rooms = [move for move in moves if move.reason is MoveReason.MAKE_ROOM]
     behind = Counter(move.displaced_for for move in rooms if move.displaced_for is not None)
+    unnamed = sum(walk.bit[move.id] for move in rooms if move.displaced_for is None)
     for move in moves:
         if move.reason is MoveReason.RIGHT_A_MISPLACED:
-            behind[move.id] = sum(
-                it.displaced_for is None and it.id in walk.needs[move.id] for it in rooms
-            )
+            behind[move.id] = (walk.behind[move.id] & unnamed).bit_count()
     for subject, times in sorted(behind.items()):
         if times > policy.max_moves_per_placement:
             text = f"{times} residents are moved for {subject}"
@@ -288,8 +326,9 @@ def _every_request(network: Network, plan: Plan) -> Iterator[Violation]:
 def _price(network: Network, plan: Plan) -> Iterator[Violation]:
     """The plan's figures are the recounted ones, level by level and move by move."""
     for move in plan.moves:
-        if move.terms != _terms(network, move):
-            text = f"move {move.id} costs {_terms(network, move)}, not {move.terms}"
+        terms = _terms(network, move)
+        if move.terms != terms:
+            text = f"move {move.id} costs {terms}, not {move.terms}"
             yield Violation(Relation.PRICE, (move.id,), text)
     if [it.level for it in plan.levels] != list(range(LEVELS)):
         text = f"levels 0 to {LEVELS - 1} are not all there, each once, in order"

@@ -1,47 +1,14 @@
-"""A snapshot of the whole network, and the local practice it is judged and planned by."""
+"""A snapshot of the whole network, with the local practice it is judged and planned by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 
-from solver.codes import BedState, Grade
+from solver.codes import BedState
 from solver.domain.people import Person, Request, Stay
 from solver.domain.places import Bed, Facility, Room, Unit
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Local practice that rules, costs and the planner read; versioned, validated where loaded.
-
-    ``grade_weights``: weight of one unplaced person by grade G0 to G5 (level 1). A grade not
-    known counts as ``unknown_grade``, the cautious one; after a cleared screening as
-    ``cleared_grade``. ``psc_min_months`` and ``psc_max_months``: whole months in a police-run
-    centre before a justice-run one may take over, and at the longest (Regulations art. 27; the
-    province's plan may set the first, the law the second).
-    """
-
-    version: str = "built-in"
-    unknown_grade: Grade = Grade.G3
-    cleared_grade: Grade = Grade.G1
-    psc_min_months: int = 3
-    psc_max_months: int = 12
-    grade_weights: tuple[int, int, int, int, int, int] = (10, 12, 20, 40, 80, 400)
-    wait_weight_per_day: int = 1
-    wait_days_cap: int = 30
-    turnaround: timedelta = timedelta(hours=2)
-    max_moves_per_placement: int = 2
-    move_budget: int = 200
-    distance_weight_per_km: int = 1
-    distance_cap_km: int = 60
-    stale_weight: int = 1
-    restrictiveness_weight: int = 3
-    ward_weight: int = 2
-    origin_weight: int = 20
-    reserve_weight: int = 30
-    scarce_weight: int = 15
-    care_weight: int = 5
-    load_weight: int = 1
+from solver.domain.policy import Policy
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ Two people with equal ``Facts`` are refused by the same rules everywhere, two be
 """
 
 from calendar import monthrange
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from solver.codes import (
     COMPULSORY_CENTRES,
@@ -31,7 +31,18 @@ from solver.codes import (
     UnitKind,
     Zone,
 )
-from solver.domain import Consent, Decision, Need, Network, Person, Policy, Psychiatric
+from solver.domain import (
+    Bed,
+    Consent,
+    Decision,
+    Need,
+    Network,
+    Person,
+    Policy,
+    Psychiatric,
+    Room,
+    Unit,
+)
 
 ADULT_AGE = 18  # full years; Juvenile Protection Law
 UNDER_TERM = frozenset({LegalBasis.COMPULSORY, LegalBasis.OUT_MEDICAL})
@@ -128,19 +139,31 @@ class Place:
     provides: frozenset[BedKind] = frozenset({BedKind.GEN})
 
 
+_NO_WORD = Word()
+_OUT_MEDICAL_PARTS = frozenset(OutMedicalPart)
+_NOTHING_UNFILED: frozenset[OutMedicalPart] = frozenset()
+_EVERY_BED = frozenset({BedKind.GEN})
+
+_like = lru_cache(maxsize=1 << 15)(Facts)
+"""Like people share one ``Facts``: a nation has far fewer of them than people."""
+
+_like_place = lru_cache(maxsize=1 << 12)(Place)
+_PLACES = "_eligibility_places"
+
+
 def facts(
     person: Person, on: date, now: datetime, policy: Policy, *, emergency: bool = False
 ) -> Facts:
     """The person reduced to what rules read on legal day ``on`` at instant ``now`` (aware UTC)."""
     need = person.need
-    under_term = person.basis in UNDER_TERM
     consensual = person.basis in CONSENSUAL_BASES
     held = person.basis is LegalBasis.COMPULSORY
     involuntary = person.basis is LegalBasis.INVOLUNTARY_PSYCHIATRIC
-    decision = person.decision if under_term else None
+    decision = person.decision if person.basis in UNDER_TERM else None
     served_at = decision.served_at if decision else None
     consents = person.consents if consensual else ()
-    return Facts(
+    guardians = person.consents if involuntary else consents
+    return _like(
         sex=person.sex,
         age=person.age,
         identified=person.identified,
@@ -149,22 +172,26 @@ def facts(
         served=served_at is not None and served_at <= now,
         under_16_reasons=decision is not None and decision.under_16_reasons,
         mother=_mother(person) if held else Tri.NO,
-        own=_word(consents, ConsentBy.PERSON, on, now),
-        family=_word(consents, ConsentBy.FAMILY, on, now),
-        guardian=_word(person.consents if involuntary else consents, ConsentBy.GUARDIAN, on, now),
+        own=_word(consents, ConsentBy.PERSON, on, now) if consents else _NO_WORD,
+        family=_word(consents, ConsentBy.FAMILY, on, now) if consents else _NO_WORD,
+        guardian=_word(guardians, ConsentBy.GUARDIAN, on, now) if guardians else _NO_WORD,
         capable=person.capable if consensual and person.age >= ADULT_AGE else Tri.YES,
         police_consent=person.police_consent and person.basis is LegalBasis.VOLUNTARY_IN_CENTRE,
         unfiled=(
-            frozenset(OutMedicalPart) - person.out_medical
+            _OUT_MEDICAL_PARTS - person.out_medical
             if person.basis is LegalBasis.OUT_MEDICAL
-            else frozenset()
+            else _NOTHING_UNFILED
         ),
         psychiatric=person.psychiatric if involuntary else None,
-        psc_time=_psc_time(person.psc_since, on, policy) if held else PscTime.NEVER,
+        psc_time=(
+            _psc_time(person.psc_since, on, policy.psc_min_months, policy.psc_max_months)
+            if held
+            else PscTime.NEVER
+        ),
         endangered=held and person.joint_opinion is Tri.YES,
         grade=counted_grade(need, policy),
         assessed=need.grade is not None,
-        needs=need.needs - {BedKind.GEN},
+        needs=need.needs - _EVERY_BED if BedKind.GEN in need.needs else need.needs,
         isolation=need.route,
         observation=need.watch,
         examined=need.examined,
@@ -183,31 +210,41 @@ def counted_grade(need: Need, policy: Policy) -> Grade:
 
 
 def place(network: Network, bed_id: str) -> Place:
-    """The bed reduced to what rules read. Raises KeyError for a bed the network does not have."""
+    """The bed reduced to what rules read; beds alike share one, kept beside the network's cached
+    properties. Raises KeyError for a bed the network does not have."""
     bed = network.beds[bed_id]
     room = network.rooms[bed.room]
-    unit = network.units[room.unit]
-    sexes = {sex for sex in Sex if unit.sex in (None, sex) and room.sex in (None, sex)}
-    return Place(
+    single = len(network.beds_of_room[bed.room]) == 1
+    known: dict[object, Place] = vars(network).setdefault(_PLACES, {})
+    alike = (room.unit, room.sex, room.isolation, single, bed.kind, bed.features)
+    found = known.get(alike)
+    if found is None:
+        found = known[alike] = _place(network.units[room.unit], room, bed, single)
+    return found
+
+
+def _place(unit: Unit, room: Room, bed: Bed, single: bool) -> Place:
+    return _like_place(
         kind=unit.kind,
         zone=unit.zone if unit.kind in COMPULSORY_CENTRES else Zone.GENERAL,
         custodial=unit.custodial,
         cared_for=unit.medical_owner is not Owner.NONE,
         bases=unit.bases,
         licences=unit.licences,
-        sexes=frozenset(sexes),
+        sexes=frozenset(it for it in Sex if unit.sex in (None, it) and room.sex in (None, it)),
         min_age=unit.min_age,
         max_age=unit.max_age,
         minors_only=unit.zone is Zone.MINORS or unit.max_age < ADULT_AGE,
         level_of_care=unit.level_of_care,
         observation=unit.observation,
         isolation=room.isolation,
-        single=len(network.beds_of_room[room.id]) == 1,
+        single=single,
         bed_kind=bed.kind,
         provides=bed.provides,
     )
 
 
+@lru_cache(maxsize=1 << 14)
 def _decision_status(decision: Decision | None, on: date) -> DecisionStatus:
     """What the decision is worth on that day; its last day counts whole."""
     if decision is None:
@@ -233,13 +270,14 @@ def _mother(person: Person) -> Tri:
     return Tri.NO
 
 
-def _psc_time(since: date | None, on: date, policy: Policy) -> PscTime:
+@lru_cache(maxsize=1 << 12)
+def _psc_time(since: date | None, on: date, least: int, most: int) -> PscTime:
     """Where the stay in a police-run centre stands on that day; ``since`` is its first day."""
     if since is None:
         return PscTime.NEVER
-    if on >= months_after(since, policy.psc_max_months):
+    if on >= months_after(since, most):
         return PscTime.OVER
-    return PscTime.DUE if on >= months_after(since, policy.psc_min_months) else PscTime.EARLY
+    return PscTime.DUE if on >= months_after(since, least) else PscTime.EARLY
 
 
 def months_after(first: date, months: int) -> date:
@@ -249,7 +287,8 @@ def months_after(first: date, months: int) -> date:
     return date(year, month, min(first.day, monthrange(year, month)[1]))
 
 
-def _word(consents: Iterable[Consent], by: ConsentBy, on: date, now: datetime) -> Word:
+@lru_cache(maxsize=1 << 12)
+def _word(consents: tuple[Consent, ...], by: ConsentBy, on: date, now: datetime) -> Word:
     """One signer's word on that day. A withdrawal ends every consent that began before the
     withdrawn one, for the same kinds of unit; one signed afresh later stands. A provisional
     word is over at the instant it lapses."""

@@ -1,8 +1,10 @@
 """Linear and mixed-integer programs given as numpy arrays, solved by HiGHS through MathOpt.
 
-Row form ``A x = b`` with column bounds; one thread (MathOpt's HiGHS takes no other number), and
-work limits that count nodes or iterations, so a rerun stops at the same point. A wall-clock limit
-is a last resort and is reported as ``timed_out``: what it returns need not be reproducible.
+Programs are handed over and read back as protocol buffers: MathOpt's Python objects take as long
+as the solving. Row form ``A x = b`` with column bounds; one thread (MathOpt's HiGHS takes no other
+number), and work limits that count nodes or iterations, so a rerun stops at the same point. A
+wall-clock limit is a last resort and is reported as ``timed_out``: what it returns need not be
+reproducible.
 """
 
 from dataclasses import dataclass
@@ -10,8 +12,15 @@ from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from ortools.math_opt import model_pb2
-from ortools.math_opt.python import mathopt
+from ortools.math_opt import (
+    callback_pb2,
+    model_parameters_pb2,
+    model_pb2,
+    parameters_pb2,
+    result_pb2,
+    sparse_containers_pb2,
+)
+from ortools.math_opt.core.python import solver
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,6 +51,7 @@ class Answer:
 
     ``reduced`` (linear programs only) holds reduced costs: positive keeps a column at its lower
     bound in every optimal solution, negative at its upper bound; zero for fixed columns.
+    ``dual`` (likewise): what one more unit on a row's right-hand side would cost.
     """
 
     x: Floats | None
@@ -49,6 +59,7 @@ class Answer:
     infeasible: bool = False
     reduced: Floats | None = None
     timed_out: bool = False
+    dual: Floats | None = None
 
 
 def _proto(program: Program, cost: Floats, integer: Flags | None) -> model_pb2.ModelProto:
@@ -93,40 +104,104 @@ def solve(
     if not free.any():
         if np.any(np.abs(program.rhs) > TOLERANCE):
             return Answer(None, float("inf"), infeasible=True)
-        return Answer(fixed, settled, reduced=np.zeros(len(fixed)))
+        nothing = np.zeros(len(fixed))
+        return Answer(fixed, settled, reduced=nothing, dual=np.zeros(len(program.rhs)))
     integer = None if integer is None else integer[free]
-    model = mathopt.Model.from_model_proto(_proto(program, cost, integer))
-    sparse = mathopt.VariableFilter(skip_zero_values=True)
-    result = mathopt.solve(
-        model,
-        mathopt.SolverType.HIGHS,
-        params=mathopt.SolveParameters(
-            random_seed=seed % 2**31,
-            node_limit=nodes if integer is not None else None,
-            time_limit=None if seconds is None else timedelta(seconds=seconds),
-            relative_gap_tolerance=0.0 if integer is not None else None,
-            absolute_gap_tolerance=0.999 if integer is not None else None,
-        ),
-        model_params=mathopt.ModelSolveParameters(
-            variable_values_filter=sparse, reduced_costs_filter=sparse
-        ),
-    )
-    reason, ended = result.termination.reason, mathopt.TerminationReason
-    if reason in (ended.INFEASIBLE, ended.INFEASIBLE_OR_UNBOUNDED):
+    model = _proto(program, cost, integer)
+    ended = run_highs(model, mixed=integer is not None, seed=seed, nodes=nodes, seconds=seconds)
+    if ended is None:
         return Answer(None, float("inf"), infeasible=True)
-    if reason not in (ended.OPTIMAL, ended.FEASIBLE, ended.NO_SOLUTION_FOUND):
-        raise EngineError(f"HiGHS ended with {reason.name}: {result.termination.detail}")
-    timed_out = result.termination.limit is mathopt.Limit.TIME
-    bound = result.termination.objective_bounds.dual_bound + settled
     x = reduced = None
-    if result.has_primal_feasible_solution():
+    if ended.x is not None:
         x = np.zeros(len(whole_cost))
         x[~free] = fixed
-        x[free] = _dense(result.variable_values(), len(program.lower))
-    if integer is None and reason is ended.OPTIMAL:
+        x[free] = ended.x
+    if ended.reduced is not None:
         reduced = np.zeros(len(whole_cost))
-        reduced[free] = _dense(result.reduced_costs(), len(program.lower))
-    return Answer(x, bound, reduced=reduced, timed_out=timed_out)
+        reduced[free] = ended.reduced
+    bound = ended.bound + settled
+    return Answer(x, bound, reduced=reduced, timed_out=ended.timed_out, dual=ended.dual)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How HiGHS ended: a point, if there is one, and a proven lower bound; of a linear program
+    solved to its end the reduced costs and what one more unit on each row would cost."""
+
+    x: Floats | None
+    bound: float
+    timed_out: bool
+    reduced: Floats | None = None
+    dual: Floats | None = None
+
+
+def run_highs(
+    model: model_pb2.ModelProto,
+    *,
+    mixed: bool,
+    seed: int = 0,
+    nodes: int | None = None,
+    seconds: float | None = None,
+    within: float = 0.0,
+) -> Ended | None:
+    """Solve a model, to ``within`` a relative gap of its optimum; None if it has no point.
+
+    Raises ``EngineError`` when HiGHS fails.
+    """
+    sparse = sparse_containers_pb2.SparseVectorFilterProto(skip_zero_values=True)
+    parameters = parameters_pb2.SolveParametersProto(random_seed=seed % 2**31)
+    if mixed:
+        parameters.relative_gap_tolerance = within
+        parameters.absolute_gap_tolerance = 0.999
+        if nodes is not None:
+            parameters.node_limit = nodes
+    if seconds is not None:
+        parameters.time_limit.FromTimedelta(timedelta(seconds=seconds))
+    try:
+        result = solver.solve(
+            model,
+            parameters_pb2.SOLVER_TYPE_HIGHS,
+            parameters_pb2.SolverInitializerProto(),
+            parameters,
+            model_parameters_pb2.ModelSolveParametersProto(
+                variable_values_filter=sparse,
+                reduced_costs_filter=sparse,
+                dual_values_filter=sparse,
+            ),
+            None,
+            callback_pb2.CallbackRegistrationProto(),
+            None,
+            None,
+        )
+    except Exception as fault:
+        # The binding's own error class belongs to a package of OR-Tools' making.
+        raise EngineError(f"HiGHS gave up: {fault}") from fault
+    ended = result.termination
+    if ended.reason in _INFEASIBLE:
+        return None
+    if ended.reason not in _ENDED_WELL:
+        reason = result_pb2.TerminationReasonProto.Name(ended.reason)
+        raise EngineError(f"HiGHS ended with {reason}: {ended.detail}")
+    columns, rows = len(model.variables.ids), len(model.linear_constraints.ids)
+    x = reduced = dual = None
+    if result.solutions and result.solutions[0].HasField("primal_solution"):
+        x = _dense(result.solutions[0].primal_solution.variable_values, columns)
+    if not mixed and ended.reason == result_pb2.TERMINATION_REASON_OPTIMAL:
+        found = result.solutions[0].dual_solution
+        reduced, dual = _dense(found.reduced_costs, columns), _dense(found.dual_values, rows)
+    timed_out = ended.limit == result_pb2.LIMIT_TIME
+    return Ended(x, ended.objective_bounds.dual_bound, timed_out, reduced, dual)
+
+
+_INFEASIBLE = (
+    result_pb2.TERMINATION_REASON_INFEASIBLE,
+    result_pb2.TERMINATION_REASON_INFEASIBLE_OR_UNBOUNDED,
+)
+_ENDED_WELL = (
+    result_pb2.TERMINATION_REASON_OPTIMAL,
+    result_pb2.TERMINATION_REASON_FEASIBLE,
+    result_pb2.TERMINATION_REASON_NO_SOLUTION_FOUND,
+)
 
 
 def _only(program: Program, free: Flags) -> Program:
@@ -146,8 +221,7 @@ def _only(program: Program, free: Flags) -> Program:
     )
 
 
-def _dense(values: dict[mathopt.Variable, float], size: int) -> Floats:
+def _dense(sparse: sparse_containers_pb2.SparseDoubleVectorProto, size: int) -> Floats:
     dense = np.zeros(size)
-    if values:
-        dense[[variable.id for variable in values]] = list(values.values())
+    dense[np.array(sparse.ids, dtype=np.int64)] = sparse.values
     return dense

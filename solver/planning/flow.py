@@ -3,10 +3,8 @@
 import numpy as np
 from ortools.graph.python import min_cost_flow
 
+from solver.domain import COST_LIMIT
 from solver.planning.engine import Ints
-
-COST_LIMIT = 10**11
-"""Sum of |cost| x flow the flow code is trusted with; it overflows near 10^12."""
 
 
 class FlowTooLargeError(ValueError):

@@ -8,62 +8,72 @@ level not proven keeps its value by a row, and only columns too dear for the gap
 Levels are never added up.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from solver.cost import LEVELS
+from solver.domain import COST_LIMIT
+from solver.planning.columns import Relaxed, open_columns, relax
 from solver.planning.engine import TOLERANCE, Floats, Ints, solve
-from solver.planning.flow import COST_LIMIT, FlowTooLargeError, solve_flow
-from solver.planning.model import Model, SideRow
+from solver.planning.face import Face, whole_face
+from solver.planning.flow import FlowTooLargeError
+from solver.planning.model import SLOT_ARC, Model, SideRow
+from solver.planning.seating import seated
+
+CLOSE = 1e-3
+"""A gap this small below level 1 is not worth a mixed-integer program."""
+_EXACT = 14_000
+"""Columns a mixed-integer program may have; where fewer are within the gap, it proves."""
+_SMALL = 6_000
+"""Columns up to which everything may be whole at once."""
+_EFFORT = 4_000_000
+"""Nodes times columns a mixed-integer program may take."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """How hard to try. ``nodes``: branch and bound nodes a level; ``rounds``: how often a plan
     that cannot be carried out is planned anew; ``seconds``: wall clock for one solve, the last
-    resort: a plan it stopped is marked so."""
+    resort: a plan it stopped is marked so. ``levels``: settle only the first so many; the others
+    are priced as they come, with bounds that say little."""
 
     nodes: int = 2_000
     rounds: int = 8
     seconds: float = 30.0
+    levels: int = LEVELS
 
     def __post_init__(self) -> None:
-        for name in ("nodes", "rounds", "seconds"):
+        for name in ("nodes", "rounds", "seconds", "levels"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: {getattr(self, name)} - give more than 0")
 
 
 @dataclass
 class Solution:
-    """A point of the model and the proven lower bound of each level, given the levels above."""
+    """A point of the model and the proven lower bound of each level, given the levels above.
+    ``stopped``: it was told to stop, or ran out of time."""
 
     flow: Ints
     use: Ints
     bounds: list[float]
-    timed_out: bool = False
+    stopped: bool = False
 
 
-@dataclass
-class _Face:
-    """What the levels settled so far leave open."""
-
-    model: Model
-    lower: Floats
-    upper: Floats
-    rows: list[SideRow] = field(default_factory=list)
-
-    def allows(self, x: Floats) -> bool:
-        """Whether a point keeps to the side rows; the pins are the flow's own bounds."""
-        for row in self.rows:
-            slack = row.limit - float(row.coefficient @ x[row.column])
-            if slack < -TOLERANCE or (row.tight and slack > TOLERANCE):
-                return False
-        return True
-
-
-def solve_levels(model: Model, limits: Limits, seed: int) -> Solution:
+def solve_levels(
+    model: Model,
+    limits: Limits,
+    seed: int,
+    stop: Callable[[], bool] | None = None,
+    *,
+    sparing: bool = False,
+) -> Solution:
     """Settle the levels in order. The present state is always a point, so there is an answer.
+
+    ``sparing``: once levels 0 and 1 are settled, those who gain nothing by moving are moved as
+    seldom as that allows, before the levels below are looked at. Its bounds are not those of the
+    model.
 
     Raises ``engine.EngineError`` when the solver fails, ``flow.FlowTooLargeError`` when weights
     are too large for the flow code.
@@ -72,108 +82,217 @@ def solve_levels(model: Model, limits: Limits, seed: int) -> Solution:
     dearest = int(np.abs(model.cost).max(initial=0))
     if people * dearest > COST_LIMIT:
         raise FlowTooLargeError(f"policy weights: {people} people at up to {dearest} - lower them")
-    lower, upper = model.bounds()
-    face = _Face(model, lower, upper, [replace(row) for row in model.side_rows])
-    best = _staying(model)
+    face = whole_face(model)
+    best = face.present.copy()
     bounds: list[float] = []
-    timed_out = False
-    for level in range(LEVELS):
+    stopped = False
+    for level in range(len(model.cost)):
         cost = model.level_cost(level)
-        if not np.any(cost[face.lower < face.upper]):
+        stopped = stopped or (stop is not None and stop())
+        if level == 2 and sparing and not stopped:
+            best, _, late = _one_level(face, model.helping(), level, best, limits, seed)
+            stopped = late
+            _spare(face, best)
+        if level >= limits.levels < LEVELS or stopped:
+            bounds.append(_trivial(face, cost))
+        elif not np.any(cost[face.lower < face.upper]):
             bounds.append(float(cost @ best))
-            continue
-        best, bound, stopped = _one_level(face, cost, best, limits, seed)
-        bounds.append(bound)
-        timed_out = timed_out or stopped
+        else:
+            best, bound, late = _one_level(face, cost, level, best, limits, seed)
+            bounds.append(bound)
+            stopped = late
     first = model.arcs + model.uses
     whole = np.rint(best).astype(np.int64)
-    return Solution(whole[: model.arcs], whole[model.arcs : first], bounds, timed_out)
+    return Solution(whole[: model.arcs], whole[model.arcs : first], bounds[:LEVELS], stopped)
 
 
-def _staying(model: Model) -> Floats:
-    """Nobody moves, nobody is placed."""
-    use = np.rint(model.present()[model.arcs : model.arcs + model.uses]).astype(np.int64)
-    face = _Face(model, *model.bounds())
-    face.upper[: model.arcs][model.meaning == 0] = 0.0
-    point = _seated(face, use, np.zeros(model.columns))
-    if point is None:
-        raise AssertionError("the present state is not a point of its own model")
-    return point
+def _spare(face: Face, best: Floats) -> None:
+    """Leave rooms people live in as the plan so far uses them, and of those who gain nothing move
+    only such as live like those it moves, to where it moves them."""
+    model = face.model
+    used = np.flatnonzero(model.block_of_use >= 0) + model.arcs
+    face.lower[used] = face.upper[used] = best[used]
+    home = np.array(
+        [-1 if it.home is None else model.seat_of_bed[it.home] for it in model.classes] + [-1]
+    )
+    way = home[model.owner] * (len(model.slots) + 1) + model.target
+    helping = model.helping()[: model.arcs] > 0
+    other = helping & ~np.isin(way, way[helping & (best[: model.arcs] > TOLERANCE)])
+    face.upper[: model.arcs][other] = 0.0
+
+
+def certify(
+    model: Model,
+    values: Sequence[int],
+    limits: Limits,
+    seed: int,
+    stop: Callable[[], bool] | None = None,
+) -> list[float]:
+    """A proven lower bound of each level among all points no worse than a plan's values at the
+    levels above, by linear programs alone. ``values``: what the plan is worth by level."""
+    face = whole_face(model)
+    bounds: list[float] = []
+    stopped = False
+    for level, value in enumerate(values):
+        cost = model.level_cost(level)
+        stopped = stopped or (stop is not None and stop())
+        if level >= limits.levels or stopped:
+            bounds.append(_trivial(face, cost))
+            continue
+        relaxed = relax(face, cost, seed=seed, seconds=limits.seconds)
+        if relaxed.x is None:
+            bounds.append(max(relaxed.bound, _trivial(face, cost)))
+            stopped = True
+            continue
+        bounds.append(float(np.ceil(relaxed.bound - TOLERANCE)))
+        _pin(face, cost, relaxed, value)
+    return bounds
+
+
+def _trivial(face: Face, cost: Floats) -> float:
+    """A bound without solving: everybody as cheap as any of their ways."""
+    model = face.model
+    owned = np.flatnonzero((model.owner >= 0) & (face.upper[: model.arcs] > 0))
+    least = np.full(len(model.classes), np.inf)
+    np.minimum.at(least, model.owner[owned], cost[owned])
+    many = model.supply[: len(model.classes)]
+    return float(least @ many) if len(many) else 0.0
 
 
 def _one_level(
-    face: _Face, cost: Floats, best: Floats, limits: Limits, seed: int
+    face: Face, cost: Floats, level: int, best: Floats, limits: Limits, seed: int
 ) -> tuple[Floats, float, bool]:
-    model, columns = face.model, face.model.columns
-    program = model.program(face.lower, face.upper, face.rows)
-    full_cost = np.append(cost, np.zeros(len(face.rows)))
-    answer = solve(program, full_cost, seed=seed, seconds=limits.seconds)
-    if answer.x is None or answer.reduced is None:
-        face.rows.append(_keep(cost, best))
-        return best, answer.bound, answer.timed_out
-    relaxed, bound = answer.bound, float(np.ceil(answer.bound - TOLERANCE))
-    value, stopped = float(cost @ best), answer.timed_out
+    relaxed = relax(face, cost, seed=seed, seconds=limits.seconds)
+    value = float(cost @ best)
+    if relaxed.x is None:
+        face.rows.append(_keep(cost, value))
+        return best, max(relaxed.bound, _trivial(face, cost)), True
+    bound, stopped = float(np.ceil(relaxed.bound - TOLERANCE)), relaxed.timed_out
+    best, value = _by_flow(face, cost, relaxed, best, value, bound)
+    if value > bound and not (level > 1 and value - bound <= CLOSE * abs(value)):
+        best, value, bound, late = _mixed(face, cost, relaxed, (best, value, bound), limits, seed)
+        stopped = stopped or late
+    _pin(face, cost, relaxed, value)
+    return best, bound, stopped
+
+
+def _by_flow(
+    face: Face, cost: Floats, relaxed: Relaxed, best: Floats, value: float, bound: float
+) -> tuple[Floats, float]:
+    """The best seating under the use of rooms so far, or under the linear program's."""
+    assert relaxed.x is not None
+    model = face.model
     uses = slice(model.arcs, model.arcs + model.uses)
-    whole = np.rint(answer.x[uses])
+    whole = np.rint(relaxed.x[uses])
     tries = [best[uses]]
-    if np.all(np.abs(answer.x[uses] - whole) < TOLERANCE):
+    if np.all(np.abs(relaxed.x[uses] - whole) < TOLERANCE):
         tries.insert(0, whole)
-    priced = cost + _row_prices(face, answer.reduced[columns:])
+    priced = cost + _row_prices(face, relaxed.row_prices)
     loyal = _loyal(face, cost)
     for use in tries:
         for wanted in (cost, priced, loyal):
             if value > bound:
                 best, value = _better(face, use, cost, best, value, wanted)
-    for everything in (False, True):
-        if value > bound and (everything or model.uses):
-            integer = np.append(model.integer(everything), np.zeros(len(face.rows), dtype=np.bool_))
-            mixed = solve(
-                program,
-                full_cost,
-                integer,
-                seed=seed,
-                nodes=limits.nodes,
-                seconds=limits.seconds,
-            )
-            stopped = stopped or mixed.timed_out
-            if np.isfinite(mixed.bound):
-                bound = max(bound, min(value, float(np.ceil(mixed.bound - TOLERANCE))))
-            if mixed.x is None:
-                continue
-            for wanted in (priced, loyal):
-                best, value = _better(face, mixed.x[uses], cost, best, value, wanted)
-            point = np.rint(mixed.x[:columns])
-            if everything and face.allows(point) and float(cost @ point) < value:
-                best, value = point, float(cost @ point)
-    reduced, gap = answer.reduced[:columns], value - relaxed
+    return best, value
+
+
+def _mixed(
+    face: Face,
+    cost: Floats,
+    relaxed: Relaxed,
+    known: tuple[Floats, float, float],
+    limits: Limits,
+    seed: int,
+) -> tuple[Floats, float, float, bool]:
+    """Mixed-integer programs: with whole uses, with everything whole under the best uses so far,
+    and in a model small enough with everything whole. Where every column within the gap can be
+    looked at, their bound counts for the whole face."""
+    model = face.model
+    best, value, bound = known
+    uses = slice(model.arcs, model.arcs + model.uses)
+    exact = _open_within(face, relaxed, value - relaxed.bound)
+    priced = cost + _row_prices(face, relaxed.row_prices)
+    loyal = _loyal(face, cost)
+    small = int(face.free.sum()) <= _SMALL
+    stopped = False
+    for everything, settled in ((False, False), (True, True), (True, False)):
+        if value <= bound or (not model.uses and (settled or not everything)):
+            continue
+        if everything and not settled and not small:
+            continue
+        ends = face.lower[uses].copy(), face.upper[uses].copy()
+        if settled:
+            face.lower[uses] = face.upper[uses] = best[uses]
+        part = face.part(cost)
+        kinds = np.append(model.integer(everything)[part.columns], np.zeros(len(face.rows), bool))
+        nodes = max(20, min(limits.nodes, _EFFORT // (1 + len(part.columns))))
+        mixed = solve(
+            part.program, part.cost, kinds, seed=seed, nodes=nodes, seconds=limits.seconds
+        )
+        stopped = stopped or mixed.timed_out
+        point = None if mixed.x is None else np.rint(face.whole(part, mixed.x))
+        face.lower[uses], face.upper[uses] = ends
+        if exact and not settled and np.isfinite(mixed.bound):
+            lifted = float(np.ceil(mixed.bound + part.settled - TOLERANCE))
+            bound = max(bound, min(value, lifted))
+        if point is None:
+            continue
+        for wanted in (priced, loyal):
+            best, value = _better(face, point[uses], cost, best, value, wanted)
+        if everything and face.allows(point) and float(cost @ point) < value:
+            best, value = point, float(cost @ point)
+    return best, value, bound, stopped
+
+
+def _open_within(face: Face, relaxed: Relaxed, gap: float) -> bool:
+    """Look at every column a better point could use, where they are not too many; else at those
+    of the people whose place is wanting. Whether it is every one."""
+    model = face.model
+    hidden = (relaxed.reduced <= gap + TOLERANCE) & (face.lower < face.upper) & ~face.opened
+    every = int(hidden.sum() + face.free.sum()) <= _EXACT
+    if not every:
+        needy = np.array([not it.helper for it in model.classes] + [True], dtype=np.bool_)
+        hidden[: model.arcs] &= needy[model.owner]
+        hidden[model.arcs :] = False
+    if hidden.any():
+        arcs = np.flatnonzero(hidden[: model.arcs] & (model.meaning == SLOT_ARC))
+        used = np.flatnonzero(hidden[model.arcs : model.arcs + model.uses])
+        rooms = np.unique(model.block_of_use[used])
+        open_columns(face, arcs, rooms[rooms >= 0])
+    return every
+
+
+def _pin(face: Face, cost: Floats, relaxed: Relaxed, value: float) -> None:
+    """Keep to the level: to its optima when it is proven, else to its value."""
+    reduced, gap = relaxed.reduced, value - relaxed.bound
+    rows = list(face.rows)
     if gap < TOLERANCE:
         gap = 0.0
     else:
-        face.rows.append(_keep(cost, best))
+        face.rows.append(_keep(cost, value))
     at_lower = reduced > gap + TOLERANCE
-    at_upper = (reduced < -gap - TOLERANCE) & np.isfinite(face.upper)
+    at_upper = (reduced < -gap - TOLERANCE) & np.isfinite(face.upper) & face.opened
     face.upper[at_lower] = face.lower[at_lower]
     face.lower[at_upper] = face.upper[at_upper]
-    for row, price in zip(face.rows, answer.reduced[columns:], strict=False):
-        row.tight = row.tight or bool(price > gap + TOLERANCE)
-    return best, bound, stopped
+    for row, price in zip(rows, relaxed.row_prices, strict=True):
+        row.tight = row.tight or bool(-price > gap + TOLERANCE)
 
 
-def _keep(cost: Floats, best: Floats) -> SideRow:
-    """No worse than this point at its level."""
+def _keep(cost: Floats, value: float) -> SideRow:
+    """No worse than this value at its level."""
     priced = np.flatnonzero(cost)
-    return SideRow(priced, cost[priced], float(cost @ best), kept=True)
+    return SideRow(priced, cost[priced], value, kept=True)
 
 
-def _row_prices(face: _Face, reduced: Floats) -> Floats:
+def _row_prices(face: Face, prices: Floats) -> Floats:
     """What the side rows charge each column: the flow cannot see the rows, but it can pay."""
     charged = np.zeros(face.model.columns)
-    for row, price in zip(face.rows, reduced, strict=True):
-        np.add.at(charged, row.column, row.coefficient * price)
+    for row, price in zip(face.rows, prices, strict=False):
+        np.add.at(charged, row.column, -row.coefficient * price)
     return charged
 
 
-def _loyal(face: _Face, cost: Floats) -> Floats:
+def _loyal(face: Face, cost: Floats) -> Floats:
     """The level's cost after those of the unproven levels above, which the flow keeps best by
     paying much more for them; only to find points, which are then judged level by level."""
     loyal = cost.copy()
@@ -185,47 +304,11 @@ def _loyal(face: _Face, cost: Floats) -> Floats:
 
 
 def _better(
-    face: _Face, use: Floats, cost: Floats, best: Floats, value: float, wanted: Floats
+    face: Face, use: Floats, cost: Floats, best: Floats, value: float, wanted: Floats
 ) -> tuple[Floats, float]:
     """The seating under a use of rooms that is cheapest by ``wanted``, if it beats the best point
     so far by ``cost``."""
-    point = _seated(face, np.rint(use).astype(np.int64), wanted)
+    point = seated(face, np.rint(use).astype(np.int64), wanted)
     if point is None or not face.allows(point) or float(cost @ point) >= value:
         return best, value
     return point, float(cost @ point)
-
-
-def _seated(face: _Face, use: Ints, cost: Floats) -> Floats | None:
-    """The cheapest flow under a use of rooms that keeps to the pins; None when there is none.
-
-    Of equally cheap ones the one with the fewest moves, as far as the flow code can tell costs
-    apart: there are far more plans with needless moves than the move budget allows.
-    """
-    model = face.model
-    arcs, slack = model.arcs, model.arcs + model.uses
-    if np.any(use < face.lower[arcs:slack]) or np.any(use > face.upper[arcs:slack]):
-        return None
-    lower = np.rint(face.lower[:arcs]).astype(np.int64)
-    upper = np.rint(face.upper[:arcs]).astype(np.int64)
-    capacity = model.capacity(use)
-    upper[model.coupled] = np.minimum(upper[model.coupled], capacity)
-    tight = face.upper[slack:] <= TOLERANCE
-    lower[model.coupled[tight]] = capacity[tight]
-    fine = cost[:arcs]
-    people = int(model.supply[model.supply > 0].sum())
-    scale = min(
-        people + 1, COST_LIMIT // (4 * (people + 1) * (1 + int(np.abs(fine).max(initial=0))))
-    )
-    whole = np.rint(fine * max(1, scale)).astype(np.int64)
-    if scale > 1:
-        whole += model.cost[3]
-    if people * int(np.abs(whole).max(initial=0)) > COST_LIMIT:
-        return None
-    flow = solve_flow(model.tail, model.head, lower, upper, whole, model.supply)
-    if flow is None:
-        return None
-    point = np.zeros(model.columns)
-    point[:arcs] = flow
-    point[arcs:slack] = use
-    point[slack:] = capacity - flow[model.coupled]
-    return point

@@ -6,13 +6,13 @@ the bed for the slot, so chains of moves need no words of their own. Only how ma
 type get each use is not flow: integer columns that lend capacity to slots and leave to stay.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from solver.cost import Seat
-from solver.planning.engine import Flags, Floats, Ints, Program
+from solver.cost import LEVELS, Seat
+from solver.planning.engine import Flags, Floats, Ints
 from solver.planning.people import PeopleClass
 from solver.planning.rooms import RoomState, Use
 
@@ -40,6 +40,30 @@ class RoomType:
 
 
 @dataclass
+class Block:
+    """An open room people live in: ``uses`` columns from ``first``, the present one first; the
+    ``classes`` of its residents; ``stays`` as (use column, class, the arc by which they stay)."""
+
+    first: int
+    uses: int
+    classes: list[int] = field(default_factory=list)
+    stays: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Residents:
+    """Every resident class of an open room under every use of it: the ``use`` column, ``who``,
+    the ``arc`` by which they stay under it (-1: they must go) and the ``block``. ``first``: by
+    block, its present use."""
+
+    use: Ints
+    who: Ints
+    arc: Ints
+    block: Ints
+    first: Ints
+
+
+@dataclass
 class SideRow:
     """``coefficient @ x[column] <= limit`` on columns of the model; equal when ``tight``;
     ``kept``: it keeps the value of an unproven level."""
@@ -56,6 +80,8 @@ class Model:
     """All of it as arrays. Columns: arcs, then uses of room types, then slacks of couplings.
 
     A coupling says ``x[arc] <= base + sum(lent * use)``; ``cost`` is one row a level.
+    ``present_arc``: by class, the arc everybody is on while nobody moves. ``use_change``: by use
+    column, how many people of the last plan it leaves without their bed.
     """
 
     classes: list[PeopleClass]
@@ -78,6 +104,9 @@ class Model:
     coupled: Ints
     base: Ints
     lent: list[list[tuple[int, int]]]
+    present_arc: Ints
+    blocks: list[Block]
+    use_change: Ints
     side_rows: list[SideRow] = field(default_factory=list)
 
     @property
@@ -105,6 +134,16 @@ class Model:
         """The cost of every column at a level."""
         cost = np.zeros(self.columns)
         cost[: self.arcs] = self.cost[level]
+        if level == LEVELS:
+            cost[self.arcs : self.arcs + self.uses] = self.use_change
+        return cost
+
+    def helping(self) -> Floats:
+        """One for every move of somebody who gains nothing by it."""
+        cost = np.zeros(self.columns)
+        helper = np.array([it.helper for it in self.classes] + [False], dtype=np.bool_)
+        moves = (self.meaning == SLOT_ARC) & helper[self.owner] & (self.cost[2] >= 0)
+        cost[: self.arcs] = moves
         return cost
 
     def bounds(self) -> tuple[Floats, Floats]:
@@ -116,62 +155,112 @@ class Model:
         return lower, upper
 
     def present(self) -> Floats:
-        """Nobody moves: the point every level starts from."""
+        """Nobody moves, nobody is placed: the point every level starts from."""
         x = np.zeros(self.columns)
-        for first in np.unique(self.use_type, return_index=True)[1]:
+        flow = x[: self.arcs]
+        flow[self.present_arc] = self.upper[self.present_arc]
+        if self.uses:
+            first = np.unique(self.use_type, return_index=True)[1]
             x[self.arcs + first] = self.type_count[self.use_type[first]]
+        # Slots pass on what stays in them, then units what their slots pass on.
+        through = np.flatnonzero(self.meaning == THROUGH_ARC)
+        for arcs in (through[self.target[through] >= 0], through[self.target[through] < 0]):
+            into = np.bincount(self.head, weights=flow, minlength=len(self.supply))
+            flow[arcs] = into[self.tail[arcs]]
+        use = np.rint(x[self.arcs : self.arcs + self.uses]).astype(np.int64)
+        x[self.arcs + self.uses :] = self.capacity(use) - flow[self.coupled]
         return x
+
+    @cached_property
+    def lending(self) -> tuple[Ints, Ints, Ints]:
+        """What uses lend, as (coupling, use, how much)."""
+        parts = [(i, use, much) for i, lent in enumerate(self.lent) for use, much in lent]
+        table = np.array(parts, dtype=np.int64).reshape(-1, 3)
+        return table[:, 0], table[:, 1], table[:, 2]
 
     def capacity(self, use: Ints) -> Ints:
         """The upper bound of each coupled arc when the rooms are used so."""
+        coupling, column, much = self.lending
         found = self.base.copy()
-        for i, parts in enumerate(self.lent):
-            found[i] += sum(count * int(use[column]) for column, count in parts)
+        np.add.at(found, coupling, much * use[column])
         return found
 
-    def program(self, lower: Floats, upper: Floats, side_rows: Sequence[SideRow]) -> Program:
-        """The linear program's rows under these column bounds; side rows get slacks at the end."""
-        arcs, first_use = self.arcs, self.arcs
-        first_slack = self.arcs + self.uses
-        nodes = len(self.supply) - 1  # the sink's row follows from the others
-        numbers = np.arange(arcs)
+    @cached_property
+    def residents(self) -> Residents:
+        """Who lives in the open rooms, under each use."""
+        rows: list[tuple[int, int, int, int]] = []
+        for number, block in enumerate(self.blocks):
+            arc_of = {(use, who): arc for use, who, arc in block.stays}
+            rows += [
+                (use, who, arc_of.get((use, who), -1), number)
+                for use in range(block.first, block.first + block.uses)
+                for who in block.classes
+            ]
+        table = np.array(rows, dtype=np.int64).reshape(-1, 4)
+        first = np.array([it.first for it in self.blocks], dtype=np.int64)
+        return Residents(table[:, 0], table[:, 1], table[:, 2], table[:, 3], first)
+
+    @cached_property
+    def block_of_use(self) -> Ints:
+        """By use column, the number of its open room people live in; -1 for none."""
+        found = np.full(self.uses, -1, dtype=np.int64)
+        for number, block in enumerate(self.blocks):
+            found[block.first : block.first + block.uses] = number
+        return found
+
+    @cached_property
+    def block_of_class(self) -> Ints:
+        """By class, the number of the open room it lives in; -1 for none."""
+        found = np.full(len(self.classes), -1, dtype=np.int64)
+        for number, block in enumerate(self.blocks):
+            found[block.classes] = number
+        return found
+
+    @cached_property
+    def coupling_of(self) -> Ints:
+        """By arc, its coupling; -1 for none."""
+        found = np.full(self.arcs, -1, dtype=np.int64)
+        found[self.coupled] = np.arange(len(self.coupled))
+        return found
+
+    @cached_property
+    def matrix(self) -> tuple[Ints, Ints, Floats, Floats]:
+        """The rows ``A x = rhs`` of all columns as triplets (row, column, coefficient) and the
+        right-hand side: nodes but the sink (whose row follows from the others), couplings with
+        their slacks, then room types."""
+        nodes, couplings = len(self.supply) - 1, len(self.coupled)
+        numbers = np.arange(self.arcs)
         leaves, enters = self.tail < nodes, self.head < nodes
-        row = [self.tail[leaves], self.head[enters]]
-        column = [numbers[leaves], numbers[enters]]
-        value = [np.ones(int(leaves.sum())), -np.ones(int(enters.sum()))]
-        rhs = [self.supply[:nodes].astype(np.float64)]
-        at = nodes
-        lent = [(at + i, use, -count) for i, parts in enumerate(self.lent) for use, count in parts]
-        rows = at + np.arange(len(self.coupled))
-        row += [rows, rows, np.array([it[0] for it in lent], dtype=np.int64)]
-        column += [
+        coupling, use, much = self.lending
+        rows = nodes + np.arange(couplings)
+        row = (
+            self.tail[leaves],
+            self.head[enters],
+            rows,
+            rows,
+            nodes + coupling,
+            nodes + couplings + self.use_type,
+        )
+        column = (
+            numbers[leaves],
+            numbers[enters],
             self.coupled,
-            first_slack + np.arange(len(self.coupled)),
-            first_use + np.array([it[1] for it in lent], dtype=np.int64),
-        ]
-        value += [
-            np.ones(len(rows)),
-            np.ones(len(rows)),
-            np.array([it[2] for it in lent], dtype=np.float64),
-        ]
-        rhs.append(self.base.astype(np.float64))
-        at += len(rows)
-        row.append(at + self.use_type)
-        column.append(first_use + np.arange(self.uses))
-        value.append(np.ones(self.uses))
-        rhs.append(self.type_count.astype(np.float64))
-        at += len(self.types)
-        for i, side in enumerate(side_rows):
-            row += [np.full(len(side.column) + 1, at + i)]
-            column += [np.append(side.column, self.columns + i)]
-            value += [np.append(side.coefficient, 1.0)]
-            rhs.append(np.array([side.limit]))
-        extra = len(side_rows)
-        return Program(
-            np.append(lower, np.zeros(extra)),
-            np.append(upper, [0.0 if side.tight else np.inf for side in side_rows]),
-            np.concatenate(rhs),
+            self.arcs + self.uses + np.arange(couplings),
+            self.arcs + use,
+            self.arcs + np.arange(self.uses),
+        )
+        value = (
+            np.ones(int(leaves.sum())),
+            -np.ones(int(enters.sum())),
+            np.ones(couplings),
+            np.ones(couplings),
+            -much.astype(np.float64),
+            np.ones(self.uses),
+        )
+        rhs = (self.supply[:nodes], self.base, self.type_count)
+        return (
             np.concatenate(row).astype(np.int64),
             np.concatenate(column).astype(np.int64),
             np.concatenate(value),
+            np.concatenate(rhs).astype(np.float64),
         )

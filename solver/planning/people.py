@@ -39,7 +39,7 @@ class PeopleClass:
     ``remain``: what one of them costs at levels 0 and 1 when left as they are. ``waiting``: they
     have a request. ``companies``: whom they may share with outside and inside a cohort room.
     ``home``: a bed like the one they live in now (None: nowhere), ``room``: that bed's room when
-    its use is open.
+    its use is open. ``wish``: the kind of bed the last plan gave them (None: none).
     """
 
     people: tuple[str, ...]
@@ -50,6 +50,7 @@ class PeopleClass:
     waiting: bool
     home: str | None = None
     room: str | None = None
+    wish: object = None
 
     @property
     def helper(self) -> bool:
@@ -82,11 +83,13 @@ def people_classes(
     loose: Mapping[str, Stay],
     home_key: Mapping[str, object],
     open_room: Mapping[str, str],
+    wish: Mapping[str, object],
 ) -> list[PeopleClass]:
     """Everybody the plan may seat, in classes, the costliest to leave first.
 
     ``home_key`` says which homes are alike, by person; ``open_room`` names the room of those who
-    live in one whose use is open. A resident who waits and may not be moved is nobody's to seat.
+    live in one whose use is open; ``wish`` the kind of bed the last plan gave. A resident who
+    waits and may not be moved is nobody's to seat.
     """
     found: dict[PeopleClass, list[str]] = defaultdict(list)
     first_home: dict[object, str] = {}
@@ -115,6 +118,7 @@ def people_classes(
             request is not None,
             home,
             open_room.get(person_id),
+            wish.get(person_id),
         )
         found[alike].append(person_id)
     return sorted(

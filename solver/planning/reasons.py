@@ -4,7 +4,7 @@ A resident moves because their place is no longer fit, because a less restrictiv
 need, or to make room for a placement that counts on it; never just because it would be neater.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -73,11 +73,16 @@ def _helped(
     for_request: dict[str, str] = {}
     groundless: list[str] = []
     count: Counter[str] = Counter()
+    served_by: dict[str, list[Step]] = defaultdict(list)
+    for step in schedule.steps:
+        for person in schedule.behind[step.mover.person]:
+            if reason.get(person) is None:
+                served_by[person].append(step)
     for step in schedule.steps:
         person = step.mover.person
         if reason[person] is not None:
             continue
-        served = [it for it in schedule.steps if person in schedule.behind[it.mover.person]]
+        served = served_by[person]
         waiting = _first(served, reason, MoveReason.PLACE_WAITING, count, most)
         if waiting is not None:
             for_request[person] = network.request_of[waiting].id

@@ -15,7 +15,8 @@ the same network on every machine.
 from datetime import UTC, datetime
 from random import Random
 
-from solver.domain import Network
+from solver.domain import Network, Policy
+from solver.synthetic.movable import with_statements
 from solver.synthetic.people import Draw
 from solver.synthetic.places import Inventory, inventory
 
@@ -30,13 +31,19 @@ def city(
     waiting: int = 200,
     cities: int = 1,
     now: datetime = NOW,
+    movable: float = 0.0,
 ) -> Network:
     """A full snapshot: the inventory, lived in to about ``occupancy`` (0 to 1) of its beds, and
-    ``waiting`` requests a city. Raises ``ValueError`` naming the argument that makes no sense."""
+    ``waiting`` requests a city; the move budget grows with the cities. ``movable``: the share
+    (0 to 1) of residents whom a doctor's statement lets move anywhere a transfer may lead, beside
+    the few who always may (see ``movable``). Raises ``ValueError`` naming the argument that makes
+    no sense."""
     if not 0.0 <= occupancy <= 1.0:
         raise ValueError(f"occupancy: {occupancy} - give a share between 0 and 1")
     if waiting < 0:
         raise ValueError(f"waiting: {waiting} - give 0 or more")
+    if not 0.0 <= movable <= 1.0:
+        raise ValueError(f"movable: {movable} - give a share between 0 and 1")
     if now.tzinfo is None:
         raise ValueError(f"now: {now} - give an aware instant")
     places = inventory(cities)
@@ -46,7 +53,7 @@ def city(
     for number in range(cities):
         for _ in range(waiting):
             drawn.request(100.0 * number)
-    return Network(
+    network = Network(
         now=drawn.now,
         on=drawn.on,
         facilities=places.facilities,
@@ -56,4 +63,6 @@ def city(
         persons=drawn.persons,
         stays=tuple(drawn.stays),
         requests=tuple(drawn.requests),
+        policy=Policy(move_budget=Policy().move_budget * cities),
     )
+    return with_statements(network, movable, seed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from solver.codes import (
     Zone,
 )
 from solver.domain import (
+    SHANGHAI,
     Bed,
     Consent,
     Decision,
@@ -36,7 +37,7 @@ from solver.domain import (
     Stay,
     Unit,
 )
-from solver.synthetic.places import Inventory
+from solver.synthetic.places import CITY_KM, Inventory
 
 TOO_ILL = 0.01  # of people in a centre: they now need the off-site ward
 STEPPED_DOWN = 0.12  # of people in the off-site ward: a doctor's statement supports the centre
@@ -55,7 +56,6 @@ GRADE_MIX: Mapping[Grade, int] = {
     Grade.G4: 5,
 }
 
-_SHANGHAI = timezone(timedelta(hours=8))  # no summer time since 1991
 _GROUNDS = tuple(Ground)
 _CONSENSUAL = (LegalBasis.CONSTRAINED, LegalBasis.CONSTRAINED, LegalBasis.VOLUNTARY)
 _WELL = {Grade.G0: 55, Grade.G1: 45}
@@ -69,7 +69,7 @@ T = TypeVar("T")
 
 def legal_day(now: datetime) -> date:
     """The day it is in Asia/Shanghai at ``now``."""
-    return now.astimezone(_SHANGHAI).date()
+    return now.astimezone(SHANGHAI).date()
 
 
 @dataclass
@@ -149,7 +149,8 @@ class Draw:
             agreed = frozenset({self._other_hospital(unit)})
         elif unit.kind is UnitKind.OMW:
             origin = self._origin(unit, sex)
-        person = self._person(sex, self._age(unit.min_age, unit.max_age), basis, need, days)
+        age = self._age(unit.min_age, unit.max_age)
+        person = self._person(sex, age, basis, need, days, self._city(unit))
         held_since = person.decision.starts_on if person.decision else None
         person = replace(person, origin_unit=origin, psc_since=held_since)
         self.persons[person.id] = person
@@ -198,6 +199,11 @@ class Draw:
                 and it.facility in (f"{city}psc-1", f"{city}jsc-1")
             ]
         )
+
+    def _city(self, unit: Unit) -> tuple[float, float]:
+        """The middle of the city a unit is in."""
+        east, _ = self.places.facilities[unit.facility].position
+        return CITY_KM * round(east / CITY_KM), 0.0
 
     def _other_hospital(self, unit: Unit) -> str:
         city = unit.facility.rpartition("cth-")[0]
@@ -316,4 +322,4 @@ def _need(grade: Grade, needs: frozenset[BedKind]) -> Need:
 def _end_of(day: date) -> datetime:
     """24:00 of a legal day in Asia/Shanghai."""
     after = day + timedelta(days=1)
-    return datetime(after.year, after.month, after.day, tzinfo=_SHANGHAI)
+    return datetime(after.year, after.month, after.day, tzinfo=SHANGHAI)

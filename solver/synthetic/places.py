@@ -19,6 +19,8 @@ from solver.codes import (
 )
 from solver.domain import Bed, Facility, Room, Unit
 
+CITY_KM = 100.0
+"""How far apart cities are, from middle to middle."""
 _HOSPITAL_BEDS = (200, 160, 160, 140, 140, 120, 100, 100, 80)
 _G, _N, _P = BedKind.GEN, BedKind.NUR, BedKind.PSY
 _AIR, _CONTACT, _OPEN = Isolation.AIRBORNE, Isolation.CONTACT, Isolation.NONE
@@ -153,7 +155,7 @@ def inventory(cities: int = 1) -> Inventory:
     found = Inventory({}, {}, {}, {})
     for number in range(1, cities + 1):
         prefix = "" if number == 1 else f"c{number}-"
-        east = 100.0 * (number - 1)
+        east = CITY_KM * (number - 1)
         for name, kind, wards, at in _sites():
             facility = Facility(prefix + name, (east + at[0], at[1]))
             found.facilities[facility.id] = facility

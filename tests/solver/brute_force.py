@@ -4,12 +4,19 @@ Slow and plain on purpose, and built on the checker and the price alone: nothing
 used. A plan found here counts only on departures it needs, so its reasons are honest ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import permutations, product
 
-from solver.check import claimants, occupant, room_relations, violations
+from solver.check import (
+    claimants,
+    fit_for_claim,
+    immovable,
+    occupant,
+    room_relations,
+    violations,
+)
 from solver.codes import MoveReason, PlanStatus
 from solver.cost import LEVELS, level_totals, misplaced_weight, move_terms, price, profile
 from solver.domain import LevelResult, Move, Network, Plan, Unplaced
@@ -23,6 +30,42 @@ def best_levels(network: Network) -> tuple[int, ...]:
 
 def min_plan(network: Network) -> tuple[tuple[int, ...], Plan]:
     """The cheapest clean plan and its levels."""
+    priced = _priced(network)
+    priced.sort(key=lambda it: (it[0], sorted(it[1].items())))
+    return _first_clean(network, priced)
+
+
+def least_given(network: Network, values: Sequence[int]) -> tuple[int, ...]:
+    """By level, the least any clean plan costs there that costs no more than ``values`` at each
+    level above: what an honest bound of a plan worth ``values`` never exceeds."""
+    priced = _priced(network)
+    found = []
+    for level in range(LEVELS):
+        able = [it for it in priced if all(it[0][i] <= values[i] for i in range(level))]
+        able.sort(key=lambda it: (it[0][level], sorted(it[1].items())))
+        found.append(_first_clean(network, able)[0][level])
+    return tuple(found)
+
+
+def fewest_changes(network: Network, last: Plan) -> int:
+    """Of all clean plans of the best value, how little one can differ from the last plan: people
+    who get another bed than in it, or none, or one only now."""
+    priced = _priced(network)
+    best = best_levels(network)
+    wished = {it.person: it.to_bed for it in last.moves}
+
+    def differs(targets: dict[str, str]) -> int:
+        people = {*network.request_of, *network.stay_of}
+        return sum(targets.get(it) != wished.get(it) for it in people)
+
+    equal = [it for it in priced if it[0] == best]
+    equal.sort(key=lambda it: (differs(it[1]), sorted(it[1].items())))
+    _, plan = _first_clean(network, equal)
+    return differs({it.person: it.to_bed for it in plan.moves})
+
+
+def _priced(network: Network) -> list[tuple[tuple[int, ...], dict[str, str]]]:
+    """Everybody in every bed that may take them, each bed given once, and what that is worth."""
     people = sorted({*network.request_of, *network.stay_of})
     choices = []
     for person in people:
@@ -32,7 +75,7 @@ def min_plan(network: Network) -> tuple[tuple[int, ...], Plan]:
         lawful = [
             bed
             for bed in sorted(network.beds)
-            if bed != here and eligible(who, place(network, bed))
+            if bed != here and _open_to(network, person, bed) and eligible(who, place(network, bed))
         ]
         choices.append([None, *lawful])
     priced = []
@@ -42,7 +85,28 @@ def min_plan(network: Network) -> tuple[tuple[int, ...], Plan]:
             moves = dict(zip(people, targets, strict=True))
             targets_of = {who: bed for who, bed in moves.items() if bed is not None}
             priced.append((price(network, _bare(network, targets_of)).levels, targets_of))
-    priced.sort(key=lambda it: (it[0], sorted(it[1].items())))
+    return priced
+
+
+def _open_to(network: Network, person: str, bed: str) -> bool:
+    """Whether a plan may make the move, looking at the person and the place as they are now. Who
+    is promised a bed is not named, so their room takes only such as everybody in it."""
+    stay = network.stay_of.get(person)
+    if stay is not None and immovable(network, stay, network.unit_of(bed)):
+        return False
+    room = network.rooms[network.beds[bed].room]
+    around = network.beds_of_room[room.id]
+    if any(network.beds[it].promised for it in around) and len(around) > 1:
+        there = claimants(network, room.id).values()
+        mates = [occupant(network.persons[it]) for it in there if it != person]
+        if not there or room_relations(occupant(network.persons[person]), mates, room.cohort):
+            return False
+    return fit_for_claim(network, bed, person) is None
+
+
+def _first_clean(
+    network: Network, priced: Iterable[tuple[tuple[int, ...], dict[str, str]]]
+) -> tuple[tuple[int, ...], Plan]:
     for levels, targets_of in priced:
         for plan in _plans(network, targets_of):
             if not violations(network, plan):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from solver.__main__ import main
+from solver.commands.line import main
 from solver.instance import network_to_json, plan_from_json, plan_to_json
 from solver.planning import make_plan
 from solver.synthetic import city
@@ -47,6 +47,13 @@ def test_a_generated_network_is_the_synthetic_city(
     assert "4000 beds" in capsys.readouterr().out
 
 
+def test_a_generated_network_has_as_many_movable_residents_as_asked_for(tmp_path: Path):
+    out = tmp_path / "city.json"
+    arguments = ["generate", "--occupancy", "0.05", "--waiting", "0", "--movable", "1"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == network_to_json(city(0, 0.05, 0, movable=1.0))
+
+
 def test_a_dirty_plan_is_named_violation_by_violation(
     ward: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -66,6 +73,8 @@ def test_a_dirty_plan_is_named_violation_by_violation(
         (lambda text: text[:40], "give JSON"),
         (lambda text: text.replace('"PSC"', '"PRISON"', 1), "give one of PSC"),
         (lambda text: text.replace("rehab-beds/network", "rehab-beds/plan"), "format"),
+        (lambda text: text.replace('"version":1', '"version":2'), "reads version 1"),
+        (lambda text: text.replace('"move_budget":200', '"move_budget":-1'), "policy.move_budget"),
     ],
 )
 def test_a_wrong_file_is_status_2_and_one_line_that_says_what_is_wrong(
@@ -97,6 +106,7 @@ def test_a_file_that_is_not_there_or_not_text_is_status_2(
         ["generate", "--cities", "0"],
         ["generate", "--occupancy", "7"],
         ["generate", "--waiting", "-1"],
+        ["generate", "--movable", "2"],
     ],
 )
 def test_a_senseless_argument_is_status_2(

@@ -1,6 +1,7 @@
 """Words for codes, in Chinese and in English."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -54,9 +55,29 @@ def test_an_unplaced_request_tells_what_removed_most_beds_first_and_who_may_lift
         "L07 custody needs a custodial unit: 40 beds",
         "capacity taken, or no staffed bed left: 3 beds",
         "P13-bed bed equipment: 1 bed; a doctor may lift it",
-        "a bed is forecast for 2026-11-23T01:00+00:00",
+        "a bed is forecast for 23 Nov 2026 09:00",
     )
     assert unplaced_words(unplaced, "zh")[2] == "P13-bed 床位设施：1张床；可由医生附理由放行"
+
+
+@pytest.mark.parametrize(
+    ("instant", "zh", "en"),
+    [
+        (datetime(2026, 11, 24, 7, 29, 59, tzinfo=UTC), "2026年11月24日15:29", "24 Nov 2026 15:29"),
+        (datetime(2026, 12, 31, 16, 5, tzinfo=UTC), "2027年1月1日00:05", "1 Jan 2027 00:05"),
+        (
+            datetime(2026, 7, 1, 9, 0, tzinfo=timezone(timedelta(hours=2))),
+            "2026年7月1日15:00",
+            "1 Jul 2026 15:00",
+        ),
+    ],
+)
+def test_an_instant_is_said_as_the_clock_on_the_wall_in_shanghai_shows_it(
+    instant: datetime, zh: str, en: str
+):
+    unplaced = Unplaced("rq-1", (), instant)
+    assert unplaced_words(unplaced, "zh")[0].endswith(zh)
+    assert unplaced_words(unplaced, "en")[0] == f"a bed is forecast for {en}"
 
 
 @pytest.mark.parametrize("language", BOTH)

@@ -1,5 +1,6 @@
 """Networks and plans as files: the same bytes out, and every fault in named."""
 
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -117,7 +118,7 @@ def _set(path: str, value: object) -> Callable[[dict[str, Any]], object]:
         *steps, last = path.split("/")
         for step in steps:
             at = at[int(step)] if step.isdigit() else at[step]
-        at[last] = value
+        at[int(last) if last.isdigit() else last] = value
 
     return change
 
@@ -133,7 +134,26 @@ def _set(path: str, value: object) -> Callable[[dict[str, Any]], object]:
         ("units/0/colour", "red", "units[0].colour", "unknown field"),
         ("units/0/level_of_care", "G9", "units[0].level_of_care", "give one of G0"),
         ("persons/0/sex", None, "persons[0].sex", "not identified"),
-        ("policy/psc_max_months", 13, "policy.psc_min_months", "0 to 12"),
+        ("beds/1/room", "f.w1.r2", "beds[1].room", "no such id in rooms"),
+        ("units/0/staffed_beds", -1, "units[0].staffed_beds", "give 0 or more"),
+        ("beds/0", [], "beds[0]", "give an object"),
+        ("beds", {}, "beds", "give a list"),
+        ("beds/0/features", [["NUR"]], "beds[0].features[0]", "give a code"),
+        ("persons/1/decision/ground", 3, "persons[1].decision.ground", "give a code"),
+        ("persons/1/decision/why", 3, "persons[1].decision.why", "unknown field; use body"),
+        ("persons/0/consents", [{"by": 1}], "persons[0].consents[0].kinds", "required"),
+        ("policy/psc_max_months", 13, "policy.psc_max_months", "0 to 12"),
+        ("policy/psc_max_months", 2, "policy.psc_min_months", "no more than psc_max_months"),
+        ("policy/move_budget", -1, "policy.move_budget", "give 0 or more"),
+        ("policy/max_moves_per_placement", -1, "policy.max_moves_per_placement", "0 or more"),
+        ("policy/distance_cap_km", -1, "policy.distance_cap_km", "give 0 or more"),
+        ("policy/stale_weight", -1, "policy.stale_weight", "give 0 or more"),
+        ("policy/grade_weights/2", -4, "policy.grade_weights[2]", "give 0 or more"),
+        ("policy/grade_weights/2", 11, "policy.grade_weights[2]", "at least the weight of G1"),
+        ("policy/grade_weights/5", 110, "policy.grade_weights[5]", "past an emergency"),
+        ("policy/grade_weights/5", 10**12, "policy.grade_weights", "3 people at up to"),
+        ("policy/cleared_grade", "G5", "policy.cleared_grade", "unknown is graver"),
+        ("policy/colour", "red", "policy.colour", "unknown field"),
         ("units/0/reserve", -1, "units[0].reserve", "give 0 or more"),
         ("units/0/min_age", 200, "units[0].min_age", "give an age from 0 to max_age"),
         ("facilities/0/position", [1.0], "facilities[0].position", "give exactly 2 members"),
@@ -159,6 +179,78 @@ def test_a_fault_names_the_field_the_value_and_the_way_out(
     assert caught.value.field == field
     assert way_out in caught.value.way_out
     assert str(caught.value).startswith(f"{field}: ")
+
+
+def test_a_bed_in_two_rooms_is_refused():
+    two_rooms = network(
+        [unit("f.w1")],
+        [(Room("f.w1.r1", "f.w1"), 2), (Room("f.w1.r2", "f.w1"), 2)],
+        [person("p0")],
+    )
+    document = json.loads(network_to_json(two_rooms))
+    document["beds"][2]["id"] = document["beds"][0]["id"]
+    with pytest.raises(InstanceError, match=r"stands in two rooms, also in f\.w1\.r1") as caught:
+        network_from_json(json.dumps(document))
+    assert (caught.value.field, caught.value.value) == ("beds[2].room", "f.w1.r2")
+
+
+def test_of_several_faults_in_one_thing_the_first_in_the_file_is_named():
+    def change(document: dict[str, Any]) -> None:
+        bed = document["beds"][0]
+        wrong = {"stale": 1, "kind": "SOFA"}
+        document["beds"][0] = {**wrong, **{name: bed[name] for name in bed if name not in wrong}}
+
+    with pytest.raises(InstanceError) as caught:
+        network_from_json(_network_json(change))
+    assert caught.value.field == "beds[0].stale"
+
+
+def test_like_values_that_stand_in_fields_of_another_order_are_not_mixed_up():
+    def change(document: dict[str, Any]) -> None:
+        need = document["persons"][0]["need"]
+        need["pregnant"], need["nursing"] = "no", "yes"
+        turned = dict(reversed(document["persons"][1]["need"].items()))
+        turned["pregnant"], turned["nursing"] = "yes", "no"
+        document["persons"][1]["need"] = turned
+
+    persons = network_from_json(_network_json(change)).persons
+    assert (persons["p0"].need.pregnant, persons["p0"].need.nursing) == (Tri.NO, Tri.YES)
+    assert (persons["p1"].need.pregnant, persons["p1"].need.nursing) == (Tri.YES, Tri.NO)
+
+
+def test_equal_small_values_are_read_into_one_object():
+    persons = network_from_json(network_to_json(SMALL)).persons
+    assert persons["p0"].need is persons["p1"].need
+    assert persons["p0"].decision is persons["p1"].decision
+
+
+def test_whole_numbers_where_a_float_stands_give_the_same_bytes():
+    moved = {id_: replace(it, position=(3, -4)) for id_, it in SMALL.facilities.items()}
+    same = {id_: replace(it, position=(3.0, -4.0)) for id_, it in SMALL.facilities.items()}
+    assert network_to_json(replace(SMALL, facilities=moved)) == network_to_json(
+        replace(SMALL, facilities=same)
+    )
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(collecting: bool):
+    before = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        network_from_json(network_to_json(SMALL))
+        with pytest.raises(InstanceError):
+            network_from_json("{}")
+        assert gc.isenabled() is collecting
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_every_thing_stands_on_a_line_of_its_own():
+    lines = network_to_json(SMALL).splitlines()
+    assert sum('"held_for":' in line for line in lines) == len(SMALL.beds) == 3
+    plan, _ = make_plan(SMALL)
+    moves = [line for line in plan_to_json(plan).splitlines() if '"to_bed":' in line]
+    assert len(moves) == len(plan.moves) > 0
 
 
 def test_a_missing_field_is_named():

@@ -1,15 +1,19 @@
 """The synthetic city is the size, the mix and the lawfulness it claims."""
 
+import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
-from solver.check import claimants, occupant, room_relations
-from solver.codes import Grade, LegalBasis, Sex, UnitKind, Zone
+from solver.check import claimants, immovable, occupant, room_relations
+from solver.codes import CONSENSUAL_BASES, Grade, LegalBasis, Sex, UnitKind, Zone
 from solver.cost import profile
 from solver.domain import Network
 from solver.eligibility import eligible, misplaced, place
+from solver.instance import network_to_json
 from solver.synthetic import city, inventory
 
 
@@ -105,6 +109,54 @@ def test_some_residents_may_be_moved_with_a_doctors_statement(wuhan: Network):
             assert stay.agreed_units
 
 
+def test_every_resident_may_move_when_all_are_asked_for():
+    network = city(7, movable=1.0)
+    for stay in network.stays:
+        assert any(not immovable(network, stay, unit) for unit in network.units.values())
+
+
+def test_a_patient_by_consent_agrees_only_to_like_units_of_hospitals_of_their_city():
+    network = city(1, waiting=0, cities=2, movable=1.0)
+    consensual = [
+        it for it in network.stays if network.persons[it.person].basis in CONSENSUAL_BASES
+    ]
+    assert consensual
+    for stay in consensual:
+        here = network.unit_of(stay.bed)
+        for agreed in stay.agreed_units or ():
+            there = network.units[agreed]
+            assert (there.kind, there.zone) == (here.kind, here.zone)
+            assert there.facility.startswith("c2-") == here.facility.startswith("c2-")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_share_of_movable_residents_changes_nothing_else(share: float, wuhan: Network):
+    network = city(7, movable=share)
+    asked = sum(
+        it.may_move_to != was.may_move_to
+        for it, was in zip(network.stays, wuhan.stays, strict=True)
+    )
+    assert asked / len(wuhan.stays) == pytest.approx(share, abs=0.04)
+    assert replace(network, stays=wuhan.stays) == wuhan
+    bare = [replace(it, may_move_to=frozenset(), agreed_units=None) for it in network.stays]
+    assert bare == [replace(it, may_move_to=frozenset(), agreed_units=None) for it in wuhan.stays]
+    assert all(
+        it.may_move_to >= was.may_move_to
+        for it, was in zip(network.stays, wuhan.stays, strict=True)
+    )
+
+
+def test_a_city_without_the_share_is_the_city_it_always_was():
+    text = network_to_json(city(3, 0.9, 50))
+    assert text == network_to_json(city(3, 0.9, 50, movable=0.0))
+    things = json.loads(text)
+    known = json.dumps([things["stays"], things["requests"], things["persons"]], sort_keys=True)
+    assert (
+        sha256(known.encode()).hexdigest()
+        == "61145c99e5d1b34ed3f515bf696d322108f153066c892a4c9600155f5540fdb3"
+    )
+
+
 def test_the_same_seed_gives_the_same_city_and_another_seed_another():
     assert city(4) == city(4)
     assert set(city(4).persons).isdisjoint(city(5).persons)
@@ -127,6 +179,8 @@ def test_many_cities_are_copies_of_the_places_with_people_of_their_own():
         ({"occupancy": 1.5}, "occupancy"),
         ({"waiting": -1}, "waiting"),
         ({"cities": 0}, "cities"),
+        ({"movable": 1.1}, "movable"),
+        ({"movable": -0.1}, "movable"),
         ({"now": datetime(2026, 1, 1)}, "now"),  # noqa: DTZ001
     ],
 )

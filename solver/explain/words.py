@@ -8,9 +8,10 @@ from datetime import datetime
 
 from solver.codes import MoveReason, Relation
 from solver.cost import TERMS
-from solver.domain import Move, Unplaced
+from solver.domain import SHANGHAI, Move, Unplaced
 from solver.eligibility import RULES_BY_ID, Approver
 from solver.eligibility.registry import Language, owner_words
+from solver.explain.answers import Cause
 
 _REASONS: dict[MoveReason, tuple[str, str]] = {
     MoveReason.PLACE_WAITING: ("候床人员安置", "a waiting person gets a bed"),
@@ -41,11 +42,21 @@ _RELATIONS: dict[Relation, tuple[str, str]] = {
     Relation.EVERY_REQUEST: ("申请未逐一答复", "not every request is answered once"),
     Relation.PRICE: ("费用与复算不符", "the figures are not the recounted ones"),
 }
+_CAUSES: dict[Cause, tuple[str, str]] = {
+    Cause.TAKEN: ("已有人占用", "taken"),
+    Cause.GIVEN: ("本方案已安排给其他申请或者调整", "given to another request or transfer"),
+    Cause.UNSTAFFED: ("人手已满", "no staff for one more person"),
+    Cause.OUT_OF_USE: ("停用、预留或者已约定", "out of service, held or promised"),
+    Cause.TO_DISINFECT: ("待终末消毒", "to be disinfected first"),
+    Cause.DECLINED: ("单位已不予接收", "in a unit that declined"),
+    Cause.NOT_MOVABLE: ("不具备调整条件", "not the plan's to move there"),
+}
 _APPROVERS: dict[Approver, tuple[str, str]] = {
     Approver.DECIDING_ORGAN: ("决定机关", "the deciding organ"),
     Approver.CLINICIAN: ("医生", "a doctor"),
     Approver.COORDINATOR: ("调度员", "the coordinator"),
 }
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _TERMS = {term.name: (term.zh, term.en) for term in TERMS}
 
 
@@ -59,6 +70,11 @@ def relation_words(relation: Relation, language: Language) -> str:
     return _pick(_RELATIONS[relation], language)
 
 
+def cause_words(cause: Cause, language: Language) -> str:
+    """Why a lawful bed is not to be had."""
+    return _pick(_CAUSES[cause], language)
+
+
 def term_words(term: str, language: Language) -> str:
     """What a cost term counts. Raises KeyError for a name that is none."""
     return _pick(_TERMS[term], language)
@@ -67,6 +83,14 @@ def term_words(term: str, language: Language) -> str:
 def approver_words(approver: Approver, language: Language) -> str:
     """Who may lift a rule, with a reason."""
     return _pick(_APPROVERS[approver], language)
+
+
+def instant_words(instant: datetime, language: Language) -> str:
+    """An aware instant as the clock on the wall in Asia/Shanghai shows it, to the minute."""
+    at = instant.astimezone(SHANGHAI)
+    if language == "zh":
+        return f"{at.year}年{at.month}月{at.day}日{at:%H:%M}"
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year} {at:%H:%M}"
 
 
 def move_words(move: Move, language: Language) -> str:
@@ -109,7 +133,7 @@ def _count_words(code: str, beds: int, language: Language) -> str:
 def _expected_words(expected: datetime | None, language: Language) -> str:
     if expected is None:
         return "尚无预计空床时间" if language == "zh" else "no bed is forecast to be free"
-    instant = expected.isoformat(timespec="minutes")
+    instant = instant_words(expected, language)
     return f"预计最早空床：{instant}" if language == "zh" else f"a bed is forecast for {instant}"
 
 
