@@ -20,7 +20,7 @@ from service.settings import Settings, load_keys, load_settings
 from service.store.engine import make_async_engine, run_async
 from service.store.keys import live_keys
 
-VERSION: Final = "0.2.0"
+VERSION: Final = "0.3.0"
 POLLED: Final = "service.api.occupancy"
 """Routes are tried in order, and dashboards ask this one more often than all others together."""
 

@@ -97,6 +97,45 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+class RunTrigger(StrEnum):
+    """What called for a planning run: a coordinator, or what happened in the network.
+
+    In the order of urgency: of several things that happened the first counts.
+    """
+
+    ASKED = "asked"
+    EMERGENCY = "emergency"
+    CLOSURE = "closure"  # a bed or a unit out of service
+    ISOLATION = "isolation"  # a need changed
+    ARRIVAL = "arrival"
+    DISCHARGE = "discharge"
+    FACTS = "facts"  # papers, statements, stops
+
+
+class RunOutcome(StrEnum):
+    """Why a plan gave way to the one before it."""
+
+    UNCHANGED = "unchanged"  # it proposed nothing new
+    YIELDED = "yielded"  # somebody was deciding on the one before it
+
+
+class WorkState(StrEnum):
+    """How far an answer beside a plan is."""
+
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class ScenarioState(StrEnum):
+    """Where a comparison of scenarios stands; nothing is ever applied of it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SOLVED = "solved"
+    FAILED = "failed"
+
+
 class ProposalState(StrEnum):
     """What a named human said of one proposed move."""
 
@@ -161,6 +200,11 @@ STEPS: Final[Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]]] = {
         RunState.QUEUED: frozenset({RunState.RUNNING, RunState.FAILED}),
         RunState.RUNNING: frozenset({RunState.SOLVED, RunState.FAILED, RunState.QUEUED}),
         RunState.SOLVED: frozenset({RunState.APPLIED, RunState.SUPERSEDED}),
+    },
+    ScenarioState: {
+        # One whose worker died is taken up again as it stands.
+        ScenarioState.QUEUED: frozenset({ScenarioState.RUNNING, ScenarioState.FAILED}),
+        ScenarioState.RUNNING: frozenset({ScenarioState.SOLVED, ScenarioState.FAILED}),
     },
     ProposalState: {
         ProposalState.PROPOSED: frozenset(
@@ -237,6 +281,12 @@ NEXT_ACTION: Final[Mapping[str, Mapping[StrEnum, str]]] = {
         _N.SUPERSEDED: "decide on the newest run's proposals",
         _N.FAILED: _NEW_RUN,
     },
+    "scenario": {
+        ScenarioState.QUEUED: "wait until it is solved, or has failed",
+        ScenarioState.RUNNING: "wait until it is solved, or has failed",
+        ScenarioState.SOLVED: "read its answers; ask again for those of a newer snapshot",
+        ScenarioState.FAILED: "ask again",
+    },
     "proposal": {
         _P.PROPOSED: "approve or reject it; a newer run supersedes it",
         _P.APPROVED: "go on with the transfer it made, or cancel that",
@@ -252,6 +302,7 @@ KINDS: Final[Mapping[str, type[StrEnum]]] = {
     "stay": StayState,
     "bed": BedState,
     "run": RunState,
+    "scenario": ScenarioState,
     "proposal": ProposalState,
 }
 

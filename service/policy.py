@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from service.access.caller import Role
 from service.lifecycle import ApprovalKind
 from service.policy_intake import Minutes, Offers, Queue, ScreeningRules, Strict
+from service.policy_replanning import Replanning
 from solver.codes import Critical, Grade, LegalBasis, Organ, Owner, Triage, UnitKind
 from solver.domain import Policy as SolverPolicy
 
@@ -54,12 +55,6 @@ class PlannerWeights(Strict):
     distance_cap_km: Weight
     stale_weight: Weight
 
-    @model_validator(mode="after")
-    def _graver_weighs_more(self) -> Self:
-        if sorted(self.grade_weights) != self.grade_weights:
-            raise ValueError("grade_weights must not fall from G0 to G5")
-        return self
-
 
 class RuleSettings(Strict):
     """Figures that rules about one person and one place read; see ``solver.domain.Policy``.
@@ -71,12 +66,6 @@ class RuleSettings(Strict):
     cleared_grade: Grade
     psc_min_months: Annotated[int, Field(ge=0, le=12)]
     psc_max_months: Annotated[int, Field(ge=1, le=12)]
-
-    @model_validator(mode="after")
-    def _months_in_order(self) -> Self:
-        if self.psc_min_months > self.psc_max_months:
-            raise ValueError("psc_min_months must not be more than psc_max_months")
-        return self
 
 
 class DeclineCode(Strict):
@@ -248,6 +237,7 @@ class Policy(Strict):
     timezone: str
     clocks: Clocks
     planner: PlannerWeights
+    replanning: Replanning
     rules: RuleSettings
     overrides: dict[str, frozenset[Role]]
     declines: dict[str, DeclineCode]
@@ -277,6 +267,17 @@ class Policy(Strict):
         missing = sorted(set(ApprovalKind) - self.approvals.keys())
         if missing:
             raise ValueError(f"approvals must name the organ of {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_contradicts(self) -> Self:
+        """What must hold between the planner's figures is the planner's to say."""
+        faults = [
+            f"{_section(it.field)}.{it.field}: {it.value} - {it.way_out}"
+            for it in self.solver().contradictions()
+        ]
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @property
@@ -324,6 +325,11 @@ class Policy(Strict):
             distance_cap_km=weights.distance_cap_km,
             stale_weight=weights.stale_weight,
         )
+
+
+def _section(field: str) -> str:
+    """The table of the file that holds a field of the solver's policy."""
+    return "rules" if field in RuleSettings.model_fields else "planner"
 
 
 def load_policy(path: Path = DEFAULT_POLICY) -> Policy:

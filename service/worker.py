@@ -5,7 +5,9 @@
                 out, tells of what is overdue, once each
     daily       judges everybody's place anew a minute into each legal day, and at the start
     sealing     signs the log in batches
-    purging     removes stored answers that nobody may ask for again
+    purging     removes stored answers that nobody may ask for again, and the snapshots of plans
+                that were replaced long ago and that nobody asked for or decided on
+    replanning  asks for a new plan when something happened that calls for one; one leads
     planning    solves queued planning runs, each in a process of its own
 
 Each part lives in a thread of its own with short transactions, so none waits for another; what
@@ -27,6 +29,7 @@ from sqlalchemy import Connection, Engine
 
 from service.commands.database import context_of
 from service.planning_worker import PlanningWorker
+from service.replanner import Replanner
 from service.settings import Settings, load_keys
 from service.store.engine import make_engine, run
 from service.store.idempotency import purge
@@ -34,6 +37,7 @@ from service.store.seals import seal_next
 from service.store.sequencer import Sequencer
 from service.workflow.consent.withdrawals import expire_consents
 from service.workflow.context import Context
+from service.workflow.plans.superseding import FORGOTTEN_AT_ONCE, forget_replaced
 from service.workflow.stays.leave_lapse import lapse_leaves
 from service.workflow.watch.clocks import expire_proposals, lapse_holds
 from service.workflow.watch.daily import judge_everybody, next_round
@@ -125,8 +129,11 @@ class Worker:
             ),
             threading.Thread(target=self._daily, args=(engine,), name="daily"),
             self._every("sealing", SEAL_EVERY_S, lambda: seal_all(engine, self._seal_key)),
-            self._every("purging", PURGE_EVERY_S, lambda: run(engine, purge)),
+            self._every("purging", PURGE_EVERY_S, lambda: purge_all(engine, self._ctx)),
         ]
+        if self._ctx.policy.replanning.enabled:
+            follow = Replanner(engine, self._ctx).run
+            threads.append(threading.Thread(target=follow, args=(self._stop,), name="replanning"))
         for thread in threads:
             thread.start()
         planner = asyncio.create_task(self._plan(engine)) if self._planning else None
@@ -200,6 +207,13 @@ def run_clocks(engine: Engine, ctx: Context) -> None:
                 skip |= frozenset(failed)
         except Exception as error:
             _log.error("worker_round_failed", job=name, error=type(error).__name__)
+
+
+def purge_all(engine: Engine, ctx: Context) -> None:
+    """Remove what is kept for a while only: stored answers, and the bulk of replaced plans."""
+    run(engine, purge)
+    while run(engine, forget_replaced, ctx) == FORGOTTEN_AT_ONCE:
+        pass
 
 
 def seal_all(engine: Engine, key: bytes) -> None:

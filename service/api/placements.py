@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import Query, status
@@ -121,11 +121,12 @@ class Reason(Body):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request and the ranking it was given."""
+class Asked:
+    """A request and the ranking it was given on the snapshot of ``at``."""
 
     request: RequestView
     ranking: Ranking
+    at: datetime
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -202,7 +203,7 @@ async def list_candidates(
     Ranked on this process's snapshot, whose position in the event log is in the answer; only a
     decision looks at the rows themselves.
     """
-    asked = await _ranking(call, request_id, limit)
+    asked = await rank_now(call, request_id, limit)
     if asked.none_is_lawful and call.actor.role is not Role.AUDITOR:
         await call.write(keep_refusal, request_id, asked.rules)
     return ranked(asked.ranking)
@@ -281,7 +282,7 @@ async def record_no_lawful_bed(request_id: str, body: Reason, call: Asker) -> Re
     offers instead (``alternatives``)."""
     await call.read(visibility.require_request, request_id)
     try:
-        rules = (await _ranking(call, request_id, 1)).rules
+        rules = (await rank_now(call, request_id, 1)).rules
     except (Conflict, Unavailable):
         rules = ()
     return await call.write(placement.no_lawful_bed, request_id, reason=body.reason, rules=rules)
@@ -321,7 +322,7 @@ async def _passed_over(call: Call, request_id: str, body: PlacementDecision) -> 
     return await asyncio.to_thread(judged)
 
 
-async def _ranking(call: Call, request_id: str, limit: int) -> _Asked:
+async def rank_now(call: Call, request_id: str, limit: int) -> Asked:
     """Rank off the event loop, waiting a moment for a snapshot that knows the request.
 
     A hospital's own administrator is shown the beds of that hospital.
@@ -332,10 +333,12 @@ async def _ranking(call: Call, request_id: str, limit: int) -> _Asked:
     deadline = asyncio.get_running_loop().time() + CATCH_UP_S
     while True:
         try:
+            network = keeper.current()
             found = await asyncio.to_thread(
-                placement.candidates, keeper.current(), request, limit if own is None else ALL_BEDS
+                placement.candidates, network, request, limit if own is None else ALL_BEDS
             )
-            return _Asked(request, found if own is None else only_at(found, own, limit))
+            shown = found if own is None else only_at(found, own, limit)
+            return Asked(request, shown, network.now)
         except Conflict as behind:
             if behind.code != "not-ranked-yet" or asyncio.get_running_loop().time() > deadline:
                 raise
@@ -353,7 +356,7 @@ async def next_candidates(
 
 async def _ranking_shown(call: Call, request_id: str) -> RankingShown | None:
     try:
-        return ranked((await _ranking(call, request_id, NEXT_CANDIDATES + 1)).ranking)
+        return ranked((await rank_now(call, request_id, NEXT_CANDIDATES + 1)).ranking)
     except (Conflict, Unavailable):
         return None
 

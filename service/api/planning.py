@@ -1,4 +1,4 @@
-"""Planning runs and their proposals: ask, read, decide one move at a time."""
+"""Planning runs and their proposals: ask, read, ask why, decide one move at a time."""
 
 from typing import Annotated
 
@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.access.caller import Role
 from service.api.calls import Call, calling, resource
 from service.api.paging import Page, Paging, page
-from service.workflow.plans import planning_decisions, planning_runs
+from service.workflow.plans import planning_decisions, planning_runs, run_explanations, run_views
 from service.workflow.plans.planning_decisions import ProposalShown
-from service.workflow.plans.planning_runs import RunShown
+from service.workflow.plans.run_explanations import ExplanationShown, WorthShown
+from service.workflow.plans.run_views import ChangesShown, RunShown
+from solver.changes import ChangeKind
 
 router = resource("planning")
 
@@ -68,11 +70,61 @@ async def list_proposals(
     return await call.read(planning_decisions.list_proposals, run_id, person=person)
 
 
+@router.get("/planning-runs/{run_id}/changes")
+async def list_plan_changes(
+    run_id: str,
+    call: Reader,
+    kind: Annotated[ChangeKind | None, Query(description="Only lines of this kind.")] = None,
+) -> ChangesShown:
+    """What the plan changes against the one before it: one line a person, each with its reason."""
+    return await call.read(run_views.list_changes, run_id, kind=kind)
+
+
+@router.get("/planning-runs/{run_id}/explanations")
+async def list_plan_explanations(
+    run_id: str,
+    call: Reader,
+    asked: Paging,
+    person: Annotated[
+        str | None, Query(max_length=80, description="Only the answer about this person.")
+    ] = None,
+    request: Annotated[
+        str | None, Query(max_length=80, description="Only the answer to this placement request.")
+    ] = None,
+) -> Page[ExplanationShown]:
+    """Why each person is placed or moved as planned, and why each request without a bed has none.
+
+    They follow the plan by a moment: 409 ``not-explained`` says whether to ask again.
+    """
+    rows = await call.read(
+        run_explanations.list_explanations,
+        run_id,
+        limit=asked.fetch,
+        after=asked.after,
+        person=person,
+        request=request,
+    )
+    return page(call, asked, rows, lambda it: it.id)
+
+
+@router.get("/planning-runs/{run_id}/worth")
+async def get_plan_worth(run_id: str, call: Reader) -> WorthShown:
+    """What one more bed of each kind, or one more staffed place in each unit, would have bought on
+    the run's snapshot, each checked by planning again.
+
+    Worked out for plans that somebody asked for; 409 ``not-explained`` until it is there.
+    """
+    return await call.read(run_explanations.get_worth, run_id)
+
+
 @router.post("/proposals/{proposal_id}/approval")
 async def approve_proposal(
     proposal_id: str, body: ProposalDecision, call: Planner
 ) -> ProposalShown:
-    """Approve one move. Today is looked at again under lock: 409 ``superseded`` if it moved on."""
+    """Approve one move. Today is looked at again under lock: 409 ``superseded`` if it moved on.
+
+    Where a newer plan makes the same move, that plan's proposal is the one approved and answered.
+    """
     return await call.write(
         planning_decisions.approve, proposal_id, officer=body.officer, reason=body.reason
     )

@@ -147,13 +147,34 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
-def pointer_of(location: Sequence[str | int]) -> str:
-    """A validator's location as a JSON Pointer into the body, or ``query/x`` and the like."""
+def pointer_of(location: Sequence[str | int], body: Any = None) -> str:
+    """A validator's location as a JSON Pointer into the body, or ``query/x`` and the like.
+
+    ``body``: what was sent, where it is known. Among several shapes of one object the validator
+    adds the name of the shape to the way to a field; the body has no such member.
+    """
     place, *parts = location
     # Of a field whose name is at fault the validator adds a part that no JSON has.
     parts = [part for part in parts if part != "[key]"]
+    if place == "body" and body is not None:
+        parts = _members(parts, body)
     path = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
     return path if place == "body" else f"{place}{path}"
+
+
+def _members(parts: Sequence[str | int], body: Any) -> list[str | int]:
+    """The parts that lead from member to member of the body, and the last, which may be missing."""
+    found: list[str | int] = []
+    for n, part in enumerate(parts):
+        inside = isinstance(body, Mapping) and part in body
+        if isinstance(body, Mapping) and not inside and n < len(parts) - 1:
+            continue
+        found.append(part)
+        if inside or (isinstance(body, list) and isinstance(part, int) and part < len(body)):
+            body = body[part]
+        else:
+            body = None
+    return found
 
 
 def install(app: FastAPI) -> None:
@@ -253,7 +274,7 @@ def _shape_trouble(error: RequestValidationError) -> Trouble:
         "changed. Correct what 'errors' names",
         [
             FieldError(
-                pointer_of(fault["loc"]),
+                pointer_of(fault["loc"], error.body),
                 fault["type"].replace("_", "-"),
                 _WAY_OUT.get(fault["type"], fault["msg"].removeprefix("Value error, ")),
                 None if fault["type"] == "missing" else fault.get("input"),

@@ -12,7 +12,16 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 PLANNING_QUEUE: Final = "planning"
+SCENARIO_QUEUE: Final = "scenarios"
+"""What-ifs have a queue of their own: a plan for now never waits behind ten of them."""
 SOLVE_RUN: Final = "rehab_beds.solve_run"
+SOLVE_SCENARIOS: Final = "rehab_beds.solve_scenarios"
+EXPLAINING_QUEUE: Final = "explaining"
+"""A plan is there before its explanations, and the next one never waits for them."""
+EXPLAIN_RUN: Final = "rehab_beds.explain_run"
+WEIGHING_QUEUE: Final = "weighing"
+"""What one more bed would buy takes longest and holds up nothing."""
+WEIGH_RUN: Final = "rehab_beds.weigh_run"
 
 _DEFER = text(
     """

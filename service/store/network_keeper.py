@@ -40,6 +40,7 @@ _NO_NETWORK: Final = frozenset(
     {
         "api_key",
         "planning_run",
+        "scenario",
         "access_record",
         "import_job",
         "due_item",

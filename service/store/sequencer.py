@@ -59,10 +59,11 @@ def give_positions(conn: Connection, batch: int = BATCH) -> int:
 
 
 @contextmanager
-def leadership(engine: Engine) -> Iterator[Connection | None]:
-    """Yield an autocommit connection that holds the sequencer's lock, None if another has it."""
+def leadership(engine: Engine, lead: int = _LEADER) -> Iterator[Connection | None]:
+    """Yield an autocommit connection that holds the sequencer's lock, or that of another ``lead``
+    of which there is one in the whole system; None if another has it."""
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
-        key = {"class": ADVISORY_CLASS, "lock": _LEADER}
+        key = {"class": ADVISORY_CLASS, "lock": lead}
         if not conn.execute(_TAKE, key).scalar_one():
             yield None
             return

@@ -47,6 +47,10 @@ ALLOWED = {
         running: solved failed queued
         solved: applied superseded
     """,
+    "scenario": """
+        queued: running failed
+        running: solved failed
+    """,
     "proposal": """
         proposed: approved rejected superseded
     """,
@@ -139,6 +143,10 @@ ACTIONS = {
         applied: approve
         superseded: supersedes
     """,
+    "scenario": """
+        solved: solved
+        failed: failed
+    """,
     "proposal": """
         approved: approve
         rejected: reject
@@ -153,6 +161,7 @@ OF_THEMSELVES = {
     ("transfer", "died"),
     ("run", "running"),  # the worker
     ("run", "queued"),
+    ("scenario", "running"),
 }
 
 

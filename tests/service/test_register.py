@@ -57,8 +57,9 @@ def test_a_name_that_is_not_there_is_found():
     [
         ("psc_max_months = 12", "psc_max_months = 13", "rules.psc_max_months"),
         ("psc_min_months = 3", "psc_min_months = -1", "rules.psc_min_months"),
-        ("psc_max_months = 12", "psc_max_months = 2", "must not be more than psc_max_months"),
+        ("psc_max_months = 12", "psc_max_months = 2", "rules.psc_min_months: 3 - give no more"),
         ("cleared_grade = 1", "cleared_grade = 9", "rules.cleared_grade"),
+        ("cleared_grade = 1", "cleared_grade = 4", "rules.cleared_grade: G4 - give no more"),
     ],
 )
 def test_no_policy_keeps_anybody_in_a_police_centre_longer_than_the_law(

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from service import logs
 from service.app import create_app
+from service.policy import DEFAULT_POLICY
 from service.settings import KEY_NAMES, Settings
 from service.store.engine import make_engine
 from tests.service.workflow.world import World
@@ -32,8 +33,15 @@ def settings_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Set
     folder: Path = tmp_path_factory.mktemp("stories")
     keys = {name: base64.b64encode(name.encode().ljust(32)).decode() for name in KEY_NAMES}
 
+    # A story's plans are those it asks for; planning a city after each scene would take minutes.
+    policy = folder / "policy.toml"
+    on, off = ("[replanning]\nenabled = true", "[replanning]\nenabled = false")
+    assert on in DEFAULT_POLICY.read_text()
+    policy.write_text(DEFAULT_POLICY.read_text().replace(on, off))
+
     def made(url: str) -> Settings:
-        return Settings.model_validate({"database_url": url, "data_dir": folder, **keys})
+        given = {"database_url": url, "data_dir": folder, "policy_file": policy}
+        return Settings.model_validate({**given, **keys})
 
     return made
 

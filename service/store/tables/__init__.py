@@ -21,6 +21,7 @@ from service.store.tables.people import (
     MovementStop,
     Person,
 )
+from service.store.tables.scenarios import ScenarioRun
 from service.store.tables.system import (
     AccessRecord,
     ApiKey,
@@ -85,6 +86,7 @@ __all__ = [
     "Restraint",
     "RollCount",
     "Room",
+    "ScenarioRun",
     "ScreeningRecord",
     "Stay",
     "Term",

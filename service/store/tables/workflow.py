@@ -11,8 +11,11 @@ from service.lifecycle import LIVE_REQUEST_STATES as LIVE_REQUEST_STATES
 from service.lifecycle import LIVE_TRANSFER_STATES as LIVE_TRANSFER_STATES
 from service.lifecycle import ProposalState as ProposalState
 from service.lifecycle import RequestState as RequestState
+from service.lifecycle import RunOutcome as RunOutcome
 from service.lifecycle import RunState as RunState
+from service.lifecycle import RunTrigger as RunTrigger
 from service.lifecycle import TransferState as TransferState
+from service.lifecycle import WorkState as WorkState
 from service.store.tables.columns import code_check, instant, json, text, texts
 from solver.codes import MoveReason
 
@@ -172,10 +175,26 @@ class PlanningRun(SQLModel, table=True):
     """One run of the planner: its input, its answer, its value and bound per level.
 
     The row is the truth; the job that carries its id may run twice. ``failure`` is a code.
+    ``trigger_position``: the event that called for it, where nobody asked. ``previous_run``: the
+    plan it started from and is told apart from, line by line, in ``changes``. ``outcome``: why it
+    was superseded by the plan before it. ``explained`` and ``worth_state``: how far those answers
+    are; a plan stands without them.
     """
 
     __tablename__ = "planning_run"
-    __table_args__ = (code_check("state", RunState),)
+    __table_args__ = (
+        code_check("state", RunState),
+        code_check("trigger", RunTrigger),
+        code_check("outcome", RunOutcome),
+        code_check("explained", WorkState),
+        code_check("worth_state", WorkState),
+        Index(
+            "ix_planning_run_live",
+            "state",
+            postgresql_where="state IN ('queued', 'running', 'solved')",
+        ),
+        Index("ix_planning_run_network_position", "network_position"),
+    )
 
     id: str = text(primary_key=True)
     kind: str = text(default="now")
@@ -195,6 +214,28 @@ class PlanningRun(SQLModel, table=True):
     seconds: dict[str, Any] | None = json(default=None, nullable=True)
     failure: str | None = text(default=None)
     version: int = 1
+    trigger: str = text(default=RunTrigger.ASKED.value)
+    trigger_position: int | None = None
+    previous_run: str | None = text(default=None, foreign_key="planning_run.id")
+    changes: list[dict[str, Any]] | None = json(default=None, nullable=True)
+    outcome: str | None = text(default=None)
+    explained: str | None = text(default=None)
+    worth: dict[str, Any] | None = json(default=None, nullable=True)
+    worth_state: str | None = text(default=None)
+
+
+class PlanExplanation(SQLModel, table=True):
+    """Why one person has the bed a plan gives them, or why a request has none: codes, ids and
+    figures about that person alone; the words are made when it is read."""
+
+    __tablename__ = "plan_explanation"
+    __table_args__ = (Index("ix_plan_explanation_run_id_id", "run_id", "id"),)
+
+    id: str = text(primary_key=True)
+    run_id: str = text(foreign_key="planning_run.id")
+    person_id: str = text(foreign_key="person.id", index=True)
+    request_id: str | None = text(default=None, foreign_key="placement_request.id", index=True)
+    body: dict[str, Any] = json()
 
 
 class PlanProposal(SQLModel, table=True):
@@ -226,3 +267,4 @@ class PlanProposal(SQLModel, table=True):
     decision_reason: str | None = text(default=None)
     transfer_id: str | None = text(default=None, foreign_key="transfer.id")
     version: int = 1
+    kept_from: str | None = text(default=None, foreign_key="plan_proposal.id", index=True)

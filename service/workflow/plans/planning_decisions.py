@@ -25,12 +25,14 @@ from service.workflow.judgement import reasoned
 from service.workflow.moves import transfers
 from service.workflow.placing import decisions
 from service.workflow.placing.decisions import Choice
+from service.workflow.plans.superseding import successor
 from service.workflow.stays.departures import AWAITS_CLEANING, occupant_of
 from service.workflow.words import WordShown, beside
 from solver.codes import MoveReason
 from solver.explain import reason_words
 
 _c: Final = plan_proposal.c
+_UNDECIDED: Final = (ProposalState.PROPOSED, ProposalState.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ class ProposalShown:
     """One proposed move: who from where to where, after which others, why, at what price.
 
     ``after`` names the proposals that must be approved before this one. ``terms`` is the price by
-    cost term. ``transfer`` is the transfer an approval made of it. ``words``: the objections and
-    wishes of the person, whatever run they were said about.
+    cost term. ``transfer`` is the transfer an approval made of it. ``kept_from``: the proposal of
+    the plan before it that said the same. ``words``: the objections and wishes of the person,
+    whatever run they were said about.
     """
 
     id: str
@@ -61,6 +64,7 @@ class ProposalShown:
     decided_at: datetime | None
     decision_reason: str | None
     transfer: str | None
+    kept_from: str | None
     words: tuple[WordShown, ...]
     version: int
 
@@ -90,18 +94,23 @@ def reject(
 ) -> ProposalShown:
     """Reject a proposed move. Moves that wait for it cannot be approved any more.
 
+    A word on a superseded proposal is a word on the newest plan's that says the same.
+
     Raises:
-        Conflict: ``illegal-step``, it has been decided on already.
+        Conflict: ``illegal-step``, it has been decided on already; ``superseded``, the newest
+            plan does not make this move.
     """
     row = _open(conn, proposal, ProposalState.REJECTED)
     _decided(conn, ctx, row, ProposalState.REJECTED, officer, reason, None)
-    return _read(conn, ctx, proposal)
+    return _read(conn, ctx, row["id"])
 
 
 def approve(
     conn: Connection, ctx: Context, proposal: str, *, officer: str, reason: str
 ) -> ProposalShown:
     """Approve a proposed move if it is still right today.
+
+    A word on a superseded proposal is a word on the newest plan's that says the same.
 
     Raises:
         Conflict: ``superseded`` (the world moved; ``cause`` and the refusals say how),
@@ -121,7 +130,7 @@ def approve(
     except (Conflict, NotFound) as moved_on:
         raise _superseded(row, moved_on) from moved_on
     _decided(conn, ctx, row, ProposalState.APPROVED, officer, words, transfer)
-    return _read(conn, ctx, proposal)
+    return _read(conn, ctx, row["id"])
 
 
 def _lock_people(conn: Connection, proposal: str) -> None:
@@ -144,10 +153,14 @@ def _open(conn: Connection, proposal: str, to: ProposalState) -> RowMapping:
     ).one()
     locked = select(plan_proposal).where(_c.id == proposal).with_for_update()
     row = conn.execute(locked).mappings().one()
-    if row["state"] == ProposalState.PROPOSED and run.state != RunState.SOLVED:
+    if run.state == RunState.SUPERSEDED and row["state"] in _UNDECIDED:
+        same = successor(conn, proposal)
+        if same is not None:
+            return _open(conn, same, to)
         raise Conflict(
             "superseded",
-            "a newer plan has replaced this one; decide on the newest run's proposals",
+            "a newer plan has replaced this one and does not make this move; read its changes and "
+            "decide on the newest run's proposals",
             run=run_id,
         )
     advance("proposal", row["state"], to)
@@ -313,6 +326,7 @@ def _shown(row: RowMapping, words: tuple[WordShown, ...]) -> ProposalShown:
         decided_at=row["decided_at"],
         decision_reason=row["decision_reason"],
         transfer=row["transfer_id"],
+        kept_from=row["kept_from"],
         words=words,
         version=row["version"],
     )

@@ -6,15 +6,15 @@ worker left ``running`` is taken up again, and a finished run is never solved a 
 
 import gzip
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, text, update
 
-from service.errors import Conflict, Invalid, NotFound
-from service.lifecycle import ProposalState, RunState, advance
+from service.errors import Conflict, Invalid
+from service.lifecycle import ProposalState, RunOutcome, RunState, RunTrigger, WorkState, advance
 from service.store import events, jobs
 from service.store.engine import now
 from service.store.ids import new_id
@@ -22,8 +22,13 @@ from service.store.network import load_network
 from service.store.sequencer import ADVISORY_CLASS
 from service.store.tables.core import plan_proposal, planning_run
 from service.workflow.context import Context
-from solver.domain import Move, Plan
-from solver.instance import network_to_json
+from service.workflow.plans import last_plan, superseding
+from service.workflow.plans.run_views import RunShown as RunShown
+from service.workflow.plans.run_views import get_run as get_run
+from service.workflow.plans.run_views import list_runs as list_runs
+from solver.changes import Change, standing
+from solver.domain import Move, Network, Plan
+from solver.instance import network_to_json, plan_to_json
 
 ABANDONED_AFTER: Final = timedelta(minutes=15)
 """A run still ``running`` after this long lost its worker: ``Settings.solve_limit_s`` is less."""
@@ -35,62 +40,34 @@ MAX_SEED: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class LevelShown:
-    """One cost level of the plan shown: its value, a proven lower bound, the relative gap."""
-
-    level: int
-    value: int
-    bound: float
-    gap: float
-
-
-@dataclass(frozen=True, slots=True)
-class UnplacedShown:
-    """A request the plan gives no bed: beds removed by each rule, and when one is expected."""
-
-    request: str
-    by_rule: dict[str, int]
-    expected_free: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunShown:
-    """A planning run as its readers see it; the snapshot itself stays inside."""
-
-    id: str
-    kind: str
-    state: RunState
-    seed: int
-    requested_by: str
-    requested_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    network_position: int | None
-    policy_version: str | None
-    snapshot_hash: str | None
-    status: str | None
-    levels: tuple[LevelShown, ...]
-    unplaced: tuple[UnplacedShown, ...]
-    seconds: dict[str, float]
-    failure: str | None
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
 class TakenUp:
-    """A run in a worker's hands: its snapshot as JSON, and which attempt at it this is."""
+    """A run in a worker's hands: its snapshot as JSON, and which attempt at it this is.
+
+    ``last``: the plan before it as it was, to tell the new one apart from. ``previous``: what of
+    that is undecided and still possible, as JSON, for the planner to keep where it can;
+    ``network``: what the snapshot was written from.
+    """
 
     run: str
     snapshot: bytes
     seed: int
     attempt: int
+    last: Plan | None = None
+    previous: bytes | None = None
+    network: Network | None = None
 
 
-_SHOWN: Final = tuple(column for column in planning_run.c if column.name != "snapshot")
-
-
-def request_run(conn: Connection, ctx: Context, *, seed: int = 0) -> RunShown:
+def request_run(
+    conn: Connection,
+    ctx: Context,
+    *,
+    seed: int = 0,
+    trigger: RunTrigger = RunTrigger.ASKED,
+    position: int | None = None,
+) -> RunShown:
     """Ask for a plan of the whole network as it is when a worker takes it up.
+
+    ``trigger``, ``position``: what calls for it and the event that did, where nobody asked.
 
     Raises:
         Invalid: the seed is not in [0, 2**31).
@@ -106,40 +83,31 @@ def request_run(conn: Connection, ctx: Context, *, seed: int = 0) -> RunShown:
             seed=seed,
             requested_by=ctx.actor.id,
             requested_at=now(conn),
+            trigger=trigger,
+            trigger_position=position,
             version=1,
         )
     )
     jobs.enqueue(conn, jobs.PLANNING_QUEUE, jobs.SOLVE_RUN, subject=run)
-    events.append(conn, ctx.actor, "planning_run.queued", "planning_run", run)
+    events.append(
+        conn,
+        ctx.actor,
+        "planning_run.queued",
+        "planning_run",
+        run,
+        data={"trigger": trigger.value},
+    )
     return get_run(conn, ctx, run)
 
 
-def get_run(conn: Connection, ctx: Context, run: str) -> RunShown:
-    """One run with value, bound and gap by level.
-
-    Raises:
-        NotFound: no run by that id.
-    """
-    row = conn.execute(select(*_SHOWN).where(planning_run.c.id == run)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("planning-run-not-found", f"there is no planning run {run}")
-    return _shown(row)
-
-
-def list_runs(
-    conn: Connection, ctx: Context, *, limit: int, after: str | None = None
-) -> list[RunShown]:
-    """Runs, newest first, at most ``limit`` of those before the id ``after``."""
-    query = select(*_SHOWN).order_by(planning_run.c.id.desc()).limit(limit)
-    if after is not None:
-        query = query.where(planning_run.c.id < after)
-    return [_shown(row) for row in conn.execute(query).mappings()]
-
-
-def take_up(conn: Connection, ctx: Context, run: str) -> TakenUp | None:
+def take_up(
+    conn: Connection, ctx: Context, run: str, network: Network | None = None
+) -> TakenUp | None:
     """Take a queued or abandoned run in hand, or None if it is finished or in another's hands.
 
-    Call it in a REPEATABLE READ transaction: the snapshot and its event position are one view.
+    ``network``: the snapshot to plan, from a keeper that has just been brought up to the log; None
+    reads everything. Call it in a REPEATABLE READ transaction: a snapshot read here and its event
+    position are then one view.
     """
     # A city is put together between statements; a slow machine takes longer than any use case may.
     conn.execute(_UNHURRIED)
@@ -159,8 +127,9 @@ def take_up(conn: Connection, ctx: Context, run: str) -> TakenUp | None:
     abandoned = row.state == RunState.RUNNING and row.started_at < at - ABANDONED_AFTER
     if row.state != RunState.QUEUED and not abandoned:
         return None
-    network = load_network(conn, ctx.policy)
+    network = network or load_network(conn, ctx.policy)
     snapshot = network_to_json(network).encode()
+    before = last_plan.newest(conn)
     conn.execute(
         update(planning_run)
         .where(planning_run.c.id == run)
@@ -171,27 +140,51 @@ def take_up(conn: Connection, ctx: Context, run: str) -> TakenUp | None:
             policy_version=ctx.policy.version,
             snapshot=gzip.compress(snapshot, compresslevel=3, mtime=0),
             snapshot_hash=hashlib.sha256(snapshot).hexdigest(),
+            previous_run=before.run if before is not None else None,
             version=planning_run.c.version + 1,
         )
     )
     events.append(conn, ctx.actor, "planning_run.started", "planning_run", run)
-    return TakenUp(run, snapshot, row.seed, row.version + 1)
+    if before is None:
+        return TakenUp(run, snapshot, row.seed, row.version + 1, network=network)
+    left = replace(before.plan, moves=standing(network, before.undecided), unplaced=(), levels=())
+    return TakenUp(
+        run, snapshot, row.seed, row.version + 1, before.plan, plan_to_json(left).encode(), network
+    )
 
 
 def finish(
-    conn: Connection, ctx: Context, taken: TakenUp, plan: Plan, seconds: Mapping[str, float]
+    conn: Connection,
+    ctx: Context,
+    taken: TakenUp,
+    plan: Plan,
+    seconds: Mapping[str, float],
+    changes: Collection[Change] = (),
 ) -> None:
     """Store a checked plan: its moves become proposals, plans of older snapshots are superseded.
 
-    A plan that comes after one of a newer snapshot is superseded from the start. Call it in a
-    READ COMMITTED transaction, so that whoever waits for the lock sees what was done under it.
+    A plan that comes after one of a newer snapshot is superseded from the start; so is one that
+    nobody asked for, where it proposes nothing new or somebody is deciding on the plan before it
+    (``outcome``): its changes are kept, its moves are not. A move that stands as it did is
+    ``kept_from`` its older proposal. A plan that counts is explained next; what one more bed would
+    buy takes long and is worked out for a plan that somebody asked for. Call it in a READ COMMITTED
+    transaction, so that whoever waits for the lock sees what was done under it.
 
     Raises:
         Conflict: ``run-overtaken``, another worker has taken the run up since.
     """
     conn.execute(_FINISHING, {"class": ADVISORY_CLASS, "lock": _FINISHER})
     at = now(conn)
-    position = _leave_running(conn, taken, RunState.SOLVED)
+    row = _leave_running(conn, taken, RunState.SOLVED)
+    solved = conn.execute(
+        select(planning_run.c.id, planning_run.c.network_position)
+        .where(planning_run.c.state == RunState.SOLVED, planning_run.c.id != taken.run)
+        .with_for_update()
+    ).all()
+    others = [other.id for other in solved]
+    late = any(other.network_position > row["network_position"] for other in solved)
+    outcome = None if late else superseding.outcome_of(conn, ctx, row, others, plan, at)
+    counts, asked = not late and outcome is None, row["trigger"] == RunTrigger.ASKED
     conn.execute(
         update(planning_run)
         .where(planning_run.c.id == taken.run)
@@ -208,31 +201,37 @@ def finish(
                 for left in plan.unplaced
             ],
             seconds=dict(seconds),
+            changes=[asdict(line) for line in changes],
+            outcome=outcome,
+            explained=WorkState.PENDING if counts else None,
+            worth_state=WorkState.PENDING if counts and asked else None,
         )
     )
-    ids = {move.id: new_id("pp") for move in plan.moves}
-    rows = [
-        _proposal(taken.run, ordinal, move, ids) for ordinal, move in enumerate(plan.moves, start=1)
-    ]
-    if rows:
-        conn.execute(insert(plan_proposal), rows)
+    if outcome is None and plan.moves:
+        kept = superseding.kept(conn, others, plan)
+        ids = {move.id: new_id("pp") for move in plan.moves}
+        conn.execute(
+            insert(plan_proposal),
+            [
+                _proposal(taken.run, ordinal, move, ids) | {"kept_from": kept.get(move.id)}
+                for ordinal, move in enumerate(plan.moves, start=1)
+            ],
+        )
     events.append(
         conn,
         ctx.actor,
         "planning_run.solved",
         "planning_run",
         taken.run,
-        data={"moves": str(len(rows)), "unplaced": str(len(plan.unplaced))},
+        data={"moves": str(len(plan.moves)), "unplaced": str(len(plan.unplaced))},
     )
-    solved = conn.execute(
-        select(planning_run.c.id, planning_run.c.network_position)
-        .where(planning_run.c.state == RunState.SOLVED, planning_run.c.id != taken.run)
-        .with_for_update()
-    ).all()
-    if any(other.network_position > position for other in solved):
-        _supersede(conn, ctx, [taken.run])
-    else:
-        _supersede(conn, ctx, [other.id for other in solved])
+    superseding.supersede(conn, ctx, others if counts else [taken.run])
+    if counts:
+        jobs.enqueue(conn, jobs.EXPLAINING_QUEUE, jobs.EXPLAIN_RUN, subject=taken.run)
+    if counts and asked:
+        jobs.enqueue(conn, jobs.WEIGHING_QUEUE, jobs.WEIGH_RUN, subject=taken.run)
+    if outcome is RunOutcome.YIELDED:
+        superseding.told_of_yielding(conn, ctx, row)
 
 
 def fail(conn: Connection, ctx: Context, taken: TakenUp, code: str) -> None:
@@ -276,43 +275,34 @@ def abandoned_runs(conn: Connection, ctx: Context) -> list[str]:
     return list(lost)
 
 
-def _leave_running(conn: Connection, taken: TakenUp, state: RunState) -> int:
-    """Step the run on, if this attempt is still the one in hand; its snapshot's position."""
-    row = conn.execute(
-        select(planning_run.c.state, planning_run.c.version, planning_run.c.network_position)
+def _leave_running(conn: Connection, taken: TakenUp, state: RunState) -> RowMapping:
+    """Step the run on, if this attempt is still the one in hand; what it was made from and for."""
+    found = conn.execute(
+        select(
+            planning_run.c.id,
+            planning_run.c.state,
+            planning_run.c.version,
+            planning_run.c.network_position,
+            planning_run.c.previous_run,
+            planning_run.c.trigger,
+        )
         .where(planning_run.c.id == taken.run)
         .with_for_update()
-    ).one()
-    if row.version != taken.attempt:
+    )
+    row = found.mappings().one()
+    if row["version"] != taken.attempt:
         raise Conflict(
             "run-overtaken",
             "another worker has taken this run up since; its answer counts",
             run=taken.run,
         )
-    advance("run", row.state, state)
+    advance("run", row["state"], state)
     conn.execute(
         update(planning_run)
         .where(planning_run.c.id == taken.run)
         .values(state=state, version=planning_run.c.version + 1)
     )
-    position: int = row.network_position
-    return position
-
-
-def _supersede(conn: Connection, ctx: Context, runs: Sequence[str]) -> None:
-    """Another plan counts now: what nobody decided on is closed, what was decided stays."""
-    conn.execute(
-        update(plan_proposal)
-        .where(plan_proposal.c.run_id.in_(runs), plan_proposal.c.state == ProposalState.PROPOSED)
-        .values(state=ProposalState.SUPERSEDED, version=plan_proposal.c.version + 1)
-    )
-    conn.execute(
-        update(planning_run)
-        .where(planning_run.c.id.in_(runs))
-        .values(state=RunState.SUPERSEDED, version=planning_run.c.version + 1)
-    )
-    for each in runs:
-        events.append(conn, ctx.actor, "planning_run.superseded", "planning_run", each)
+    return row
 
 
 def _proposal(run: str, ordinal: int, move: Move, ids: Mapping[str, str]) -> dict[str, Any]:
@@ -333,36 +323,3 @@ def _proposal(run: str, ordinal: int, move: Move, ids: Mapping[str, str]) -> dic
         "state": ProposalState.PROPOSED,
         "version": 1,
     }
-
-
-def _shown(row: RowMapping) -> RunShown:
-    levels: Sequence[Mapping[str, Any]] = row["levels"] or ()
-    unplaced: Sequence[Mapping[str, Any]] = row["unplaced"] or ()
-    return RunShown(
-        id=row["id"],
-        kind=row["kind"],
-        state=RunState(row["state"]),
-        seed=row["seed"],
-        requested_by=row["requested_by"],
-        requested_at=row["requested_at"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        network_position=row["network_position"],
-        policy_version=row["policy_version"],
-        snapshot_hash=row["snapshot_hash"],
-        status=row["status"],
-        levels=tuple(LevelShown(**level) for level in levels),
-        unplaced=tuple(
-            UnplacedShown(
-                request=left["request"],
-                by_rule=left["by_rule"],
-                expected_free=(
-                    datetime.fromisoformat(left["expected_free"]) if left["expected_free"] else None
-                ),
-            )
-            for left in unplaced
-        ),
-        seconds=row["seconds"] or {},
-        failure=row["failure"],
-        version=row["version"],
-    )
