@@ -18,7 +18,7 @@ FROM python:3.11.14-slim-bookworm
 LABEL org.opencontainers.image.title="rehab-beds" \
       org.opencontainers.image.description="Bed placement, transfer and planning for a city's drug-rehabilitation network" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="0.2.0"
+      org.opencontainers.image.version="0.3.0"
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin rehab-beds
 COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app

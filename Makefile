@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint coverage bench clean-data lock $(VENV)
+.PHONY: help run test lint coverage bench bench-planner clean-data lock $(VENV)
 
 help:
 	@echo 'make run [PORT=8123]  serve the demo city on 127.0.0.1 and print one key per role'
@@ -30,6 +30,8 @@ help:
 	@echo 'make lint             ruff, mypy --strict, import-linter'
 	@echo 'make coverage         the tests once more, traced: fails under 85 percent of branches'
 	@echo 'make bench            the benchmarks: they measure, they never fail a build'
+	@echo 'make bench-planner    this planner, first come first served and CP-SAT, side by side'
+	@echo '                      [QUICK=1] [OUT=results.json]'
 	@echo 'make lock             write both lock files anew from pyproject.toml'
 	@echo 'make clean-data       delete the embedded database of make run'
 
@@ -67,6 +69,9 @@ coverage: $(READY)
 bench: $(READY)
 	@set -e; for file in $(sort $(wildcard tests/benchmarks/bench_*.py)); do \
 		echo "== $$file"; $(PY) -m "tests.benchmarks.$$(basename "$$file" .py)"; done
+
+bench-planner: $(READY)
+	$(PY) -m tests.benchmarks.bench_planner $(if $(QUICK),--quick --seeds 1) $(if $(OUT),--out '$(OUT)')
 
 clean-data: $(READY)
 	$(VENV)/bin/rehab-beds clean-data --yes

@@ -99,7 +99,8 @@ def test_the_installed_versions_are_the_locked_ones():
 
 
 @pytest.mark.parametrize(
-    "target", [".venv", "run", "test", "lint", "bench", "clean-data", "lock", "help"]
+    "target",
+    [".venv", "run", "test", "lint", "bench", "bench-planner", "clean-data", "lock", "help"],
 )
 def test_make_knows_its_targets(target):
     assert run("make", "--dry-run", target).returncode == 0
