@@ -8,12 +8,12 @@ UV := uv==0.13.9
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 # A second time: whatever rests on the database's own constraints, locks, ranges and clock. Not
-# what is about the shape of requests and pages, whatever database is behind them, nor what starts
-# the embedded server by itself.
+# what is about the shape of requests and pages, whatever database is behind them, nor use cases
+# whose rows are plain, nor what starts the embedded server by itself.
+PLAIN := api planning consent law people ward
 DATABASE_TESTS := tests/stories/test_no_double_booking.py tests/stories/test_state_machine.py \
-	tests/stories/test_full_ward_story.py tests/service --ignore=tests/service/api \
-	--ignore=tests/service/planning --ignore=tests/service/store/test_embedded.py \
-	--ignore=tests/service/workflow/test_one_place.py
+	tests/stories/test_full_ward_story.py tests/service $(PLAIN:%=--ignore=tests/service/%) \
+	--ignore=tests/service/store/test_embedded.py --ignore=tests/service/workflow/test_one_place.py
 # Files in the order of testpaths: the long ones first.
 PYTEST := $(PY) -m pytest -p tests.no_skips -n 2 --dist loadfile --no-loadscope-reorder
 
